@@ -1,0 +1,39 @@
+import type { Delivery } from './events.ts';
+import type { Session } from './session.ts';
+
+/**
+ * What waits for one recipient, counted in bytes. Over the soft mark each session whose input adds to it is held: its
+ * socket is not read, and TCP slows its peer down. Nobody else is touched.
+ */
+export class Backlog {
+  readonly #softMark: number;
+  readonly #held = new Set<Session>();
+  #bytes = 0;
+
+  /** @param softMark in bytes */
+  constructor(softMark: number) {
+    this.#softMark = softMark;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add({ bytes, from }: Delivery): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes <= this.#softMark || this.#held.has(from)) return;
+    this.#held.add(from);
+    from.hold();
+  }
+
+  /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
+  remove(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes <= this.#softMark / 2) this.release();
+  }
+
+  release(): void {
+    for (const sender of this.#held) sender.release();
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,267 @@
+import type { OperatorFunction } from 'rxjs';
+import { answer } from './commands.ts';
+import type { Delivery, RefusalCode, ServerEvent, SessionEvent } from './events.ts';
+import { nameProblem, normalizeName } from './names.ts';
+import * as protocol from './protocol.ts';
+import type { EndReason } from './protocol.ts';
+import { Roster } from './roster.ts';
+import { scatter } from './scatter.ts';
+import type { Session } from './session.ts';
+import { abbreviate, decode, defang, detach, encode, isPlain, trim } from './text.ts';
+
+export interface BrokerOptions {
+  /** Connections at a time; one more is refused. */
+  readonly maxConnections: number;
+  /** Named in the errors about them: bytes, and ms. */
+  readonly maxLine: number;
+  readonly loginTimeout: number;
+  /** Says nothing but `from` lines. */
+  readonly plain: boolean;
+  /** Passes control characters on instead of showing stand-ins. */
+  readonly allowControlChars: boolean;
+}
+
+type Emit = (delivery: Delivery) => void;
+
+/** Whom a destination list means, as long as the roster is of the same version. */
+interface Route {
+  /** The list as it was written, with its colon. */
+  readonly head: string;
+  readonly version: number;
+  readonly to: readonly Session[];
+  /** Destinations that nobody here answers to. */
+  readonly missing: readonly string[];
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * The operator between what sessions say and what they are to hear. It alone knows who is here, so it alone can tell a
+ * login from a message; it logs sessions in and out, makes out messages to their recipients, and answers.
+ *
+ * The first delivery to a session, empty, comes with its opening, and one with an `end` is the last: those two are the
+ * bounds of the session's group downstream.
+ */
+export function broker(
+  options: BrokerOptions,
+  tell: (event: ServerEvent) => void,
+): OperatorFunction<SessionEvent, Delivery> {
+  return (events$) => {
+    const desk = new Broker(options, tell);
+    return events$.pipe(
+      scatter((event, emit) => {
+        desk.handle(event, emit);
+      }),
+    );
+  };
+}
+
+class Broker {
+  readonly #options: BrokerOptions;
+  readonly #tell: (event: ServerEvent) => void;
+  readonly #roster = new Roster();
+  /** The last destination list of each sender. */
+  readonly #routes = new WeakMap<Session, Route>();
+
+  constructor(options: BrokerOptions, tell: (event: ServerEvent) => void) {
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  handle(event: SessionEvent, emit: Emit): void {
+    const { session } = event;
+    if (event.type === 'opened') {
+      this.#admit(session, emit);
+      return;
+    }
+    // What a session says after its end has no effect: its peer was told.
+    if (!this.#roster.has(session)) return;
+    switch (event.type) {
+      case 'lines':
+        this.#takeLines(session, event.text, emit);
+        return;
+      case 'overlong':
+        this.#say(
+          session,
+          protocol.error(
+            'line-too-long',
+            String(this.#options.maxLine),
+            'a line has at most that many bytes; yours was dropped',
+          ),
+          emit,
+        );
+        return;
+      case 'ended':
+        if (event.reason === 'login-timeout') {
+          const limit = `no name came within ${this.#options.loginTimeout / 1000} s`;
+          this.#turnAway(session, 'login-timeout', limit, emit);
+        } else {
+          this.#end(session, event.reason, emit);
+        }
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #admit(session: Session, emit: Emit): void {
+    const full = this.#roster.size >= this.#options.maxConnections;
+    this.#roster.admit(session);
+    emit({ to: session, bytes: NOTHING, count: 0, from: session, end: undefined });
+    if (full) this.#turnAway(session, 'server-full', 'try again later', emit);
+  }
+
+  /** Takes one-byte text of whole lines, as far as the session lives. */
+  #takeLines(session: Session, text: string, emit: Emit): void {
+    const plain = isPlain(text);
+    for (let at = 0; at < text.length && this.#roster.has(session);) {
+      if (session.name !== undefined) {
+        const route = this.#routeAt(session, text, at);
+        if (route !== undefined) {
+          at = this.#post(session, route, text, at, plain, emit);
+          continue;
+        }
+      }
+      const newline = text.indexOf('\n', at);
+      const line = trim(decode(text.slice(at, newline)));
+      at = newline + 1;
+      if (line === '') continue;
+      if (session.name === undefined) this.#login(session, line, emit);
+      else this.#obey(session, line, emit);
+    }
+  }
+
+  /** The route of the message line that begins at `at`; `undefined` where it is no message. */
+  #routeAt(session: Session, text: string, at: number): Route | undefined {
+    const last = this.#routes.get(session);
+    if (last?.version === this.#roster.version && text.startsWith(last.head, at)) return last;
+
+    const colon = text.indexOf(':', at);
+    if (colon < 0 || colon > text.indexOf('\n', at)) return undefined;
+    const head = detach(text.slice(at, colon + 1));
+    const list = trim(decode(head.slice(0, -1)));
+    if (list.startsWith('/')) return undefined;
+    const names = new Set(list.split(',').map(normalizeName));
+    names.delete('');
+    if (names.size === 0) return undefined;
+
+    const to: Session[] = [];
+    const missing: string[] = [];
+    for (const name of names) {
+      const recipient = this.#roster.find(name);
+      if (recipient === undefined) missing.push(name);
+      else to.push(recipient);
+    }
+    const route = { head, version: this.#roster.version, to, missing };
+    this.#routes.set(session, route);
+    return route;
+  }
+
+  /**
+   * Takes the message lines from `at` on that have the same destination list, as one delivery for each recipient.
+   * Returns where they end.
+   */
+  #post(session: Session, route: Route, text: string, at: number, plain: boolean, emit: Emit): number {
+    const { head, to, missing } = route;
+    const prefix = session.prefix;
+    const run: string[] = [];
+    let count = 0;
+    let from = at;
+    do {
+      const newline = text.indexOf('\n', from);
+      run.push(prefix, this.#body(text, from + head.length, newline, plain));
+      from = newline + 1;
+      count += 1;
+      // Where somebody is missing each line has its own error, so each is a run of its own.
+    } while (missing.length === 0 && text.startsWith(head, from));
+
+    session.accepted += count;
+    if (to.length > 0) {
+      const bytes = Buffer.from(run.join(''), 'latin1');
+      for (const recipient of to) {
+        recipient.routed += count;
+        emit({ to: recipient, bytes, count, from: session, end: undefined });
+      }
+    }
+    if (missing.length > 0)
+      this.#say(session, missing.map((name) => this.#notConnected(name)).join(''), emit);
+    return from;
+  }
+
+  /** The trimmed text of a message, with a newline, in one-byte text; `plain` where all of `text` is. */
+  #body(text: string, start: number, newline: number, plain: boolean): string {
+    if (!plain) return `${encode(this.#harmless(trim(decode(text.slice(start, newline)))))}\n`;
+    let from = start;
+    while (from < newline && isSpace(text.charCodeAt(from))) from += 1;
+    let end = newline;
+    while (end > from && isSpace(text.charCodeAt(end - 1))) end -= 1;
+    return end === newline ? text.slice(from, newline + 1) : `${text.slice(from, end)}\n`;
+  }
+
+  #login(session: Session, line: string, emit: Emit): void {
+    if (protocol.isHttpRequest(line)) {
+      this.#turnAway(session, 'not-chat', 'this is no web server', emit);
+      return;
+    }
+    const name = normalizeName(line);
+    const problem = nameProblem(name);
+    if (problem !== undefined) {
+      this.#refuseName(session, 'name-invalid', name, problem, emit);
+    } else if (this.#roster.find(name) !== undefined) {
+      this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another', emit);
+    } else {
+      session.prefix = encode(protocol.messagePrefix(name));
+      this.#roster.join(session, detach(name));
+      this.#say(session, protocol.welcome(name), emit);
+      this.#tell({ type: 'joined', name, remote: session.remote });
+    }
+  }
+
+  /** A line of a logged-in session that is no message. */
+  #obey(session: Session, line: string, emit: Emit): void {
+    const { text, quit } = answer(line, this.#roster, (input) => this.#show(input));
+    this.#say(session, text, emit);
+    if (quit) this.#end(session, 'quit', emit);
+  }
+
+  #refuseName(session: Session, code: RefusalCode, name: string, why: string, emit: Emit): void {
+    this.#say(session, protocol.error(code, this.#show(name), why), emit);
+    this.#tell({ type: 'refused', code, name: abbreviate(defang(name)), remote: session.remote });
+  }
+
+  /** Refuses the connection as a whole. */
+  #turnAway(session: Session, code: RefusalCode & EndReason, why: string, emit: Emit): void {
+    this.#say(session, protocol.error(code, '', why), emit);
+    this.#tell({ type: 'refused', code, name: undefined, remote: session.remote });
+    this.#end(session, code, emit);
+  }
+
+  #end(session: Session, reason: EndReason, emit: Emit): void {
+    this.#roster.leave(session);
+    emit({ to: session, bytes: NOTHING, count: 0, from: session, end: reason });
+    session.dismiss(reason);
+  }
+
+  #say(session: Session, text: string, emit: Emit): void {
+    if (this.#options.plain) return;
+    emit({ to: session, bytes: Buffer.from(text), count: 0, from: session, end: undefined });
+  }
+
+  #notConnected(name: string): string {
+    return protocol.error('not-connected', this.#show(name), 'nobody of that name is here');
+  }
+
+  /** Input as an error line may repeat it. */
+  #show(input: string): string {
+    return abbreviate(this.#harmless(input));
+  }
+
+  #harmless(text: string): string {
+    return this.#options.allowControlChars ? text : defang(text);
+  }
+}
+
+/** Of plain text, which holds no other control characters. */
+function isSpace(code: number): boolean {
+  return code <= 0x20;
+}

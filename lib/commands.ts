@@ -1,0 +1,36 @@
+import * as protocol from './protocol.ts';
+import type { Roster } from './roster.ts';
+
+export interface Answer {
+  /** Lines for the asker. */
+  readonly text: string;
+  /** Whether the asker wants its session to end. */
+  readonly quit: boolean;
+}
+
+/**
+ * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands. `show` makes
+ * a piece of input fit to be repeated.
+ */
+export function answer(line: string, roster: Roster, show: (input: string) => string): Answer {
+  if (!line.startsWith('/')) {
+    return say(protocol.error('no-recipient', '', "write '<name>: <text>', or /help"));
+  }
+  const [command = '', argument = ''] = line.split(/\s+(.*)/s);
+  switch (command) {
+    case '/who':
+      return say(protocol.who(roster.names));
+    case '/ping':
+      return say(protocol.pong(argument));
+    case '/help':
+      return say(protocol.help());
+    case '/quit':
+      return { text: '', quit: true };
+    default:
+      return say(protocol.error('unknown-command', show(command), 'see /help'));
+  }
+}
+
+function say(text: string): Answer {
+  return { text, quit: false };
+}

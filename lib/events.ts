@@ -1,0 +1,75 @@
+import type { EndReason, ErrorCode } from './protocol.ts';
+import type { Session } from './session.ts';
+
+/** What a session tells the broker. Lines cross as blocks, all that one chunk completed, never one by one. */
+export type SessionEvent =
+  | { readonly type: 'opened'; readonly session: Session }
+  /** One or more whole lines, each with its newline, as one-byte characters (see `lines.ts`). */
+  | { readonly type: 'lines'; readonly session: Session; readonly text: string }
+  /** A line over the limit was dropped. */
+  | { readonly type: 'overlong'; readonly session: Session }
+  | { readonly type: 'ended'; readonly session: Session; readonly reason: EndReason };
+
+/** What the broker has for one recipient: lines ready for the wire. A delivery with an `end` is its recipient's last. */
+export interface Delivery {
+  readonly to: Session;
+  /** Whole lines; shared between the recipients of a fan-out, so never written to. */
+  readonly bytes: Buffer;
+  /** How many of those lines are `from` lines. */
+  readonly count: number;
+  /** Whose input brought this delivery about. */
+  readonly from: Session;
+  readonly end: EndReason | undefined;
+}
+
+/** Why a login, or a connection, was refused. */
+export type RefusalCode = Extract<
+  ErrorCode,
+  'name-invalid' | 'name-taken' | 'not-chat' | 'login-timeout' | 'server-full'
+>;
+
+/** A recipient that did not get all that was accepted for it. */
+export interface Loss {
+  /** The login name, or `undefined` where none was given. */
+  readonly name: string | undefined;
+  readonly remote: string;
+  readonly reason: EndReason;
+  /** Messages accepted for it that were not handed to the operating system whole. */
+  readonly abandoned: number;
+}
+
+/** How a drain went. Nothing was lost if and only if `abandoned` is 0. */
+export interface DrainReport {
+  /** Connections that were open when the drain began, logged in or not. */
+  readonly sessions: number;
+  /** Messages handed to the operating system since the drain began. */
+  readonly delivered: number;
+  /** Messages accepted but not delivered: the sum over `losses`. */
+  readonly abandoned: number;
+  readonly losses: readonly Loss[];
+  readonly milliseconds: number;
+}
+
+/** What an operator wants to know. */
+export type ServerEvent =
+  | { readonly type: 'listening'; readonly address: string; readonly port: number }
+  | { readonly type: 'joined'; readonly name: string; readonly remote: string }
+  | {
+      readonly type: 'refused';
+      readonly code: RefusalCode;
+      /** The name that was asked for, made visible and cut to a readable length. */
+      readonly name: string | undefined;
+      readonly remote: string;
+    }
+  | {
+      readonly type: 'left';
+      readonly name: string | undefined;
+      readonly remote: string;
+      readonly reason: EndReason;
+      readonly accepted: number;
+      readonly delivered: number;
+      readonly abandoned: number;
+    }
+  /** A shutdown began; whoever has not taken all its messages after `deadline` ms is cut off. */
+  | { readonly type: 'draining'; readonly sessions: number; readonly deadline: number }
+  | { readonly type: 'drained'; readonly report: DrainReport };

@@ -1,0 +1,5 @@
+export type { DrainReport, Loss, RefusalCode, ServerEvent } from './events.ts';
+export { OptionError, type ServerOptions } from './options.ts';
+export type { EndReason } from './protocol.ts';
+export { chatServer } from './server.ts';
+export type { ShutdownSignal } from './shutdown.ts';

@@ -1,0 +1,39 @@
+import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { Observable } from 'rxjs';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+/** Connections that wait in the kernel until they are accepted; it cuts the figure to its own limit. */
+const BACKLOG = 4096;
+
+/**
+ * A listening socket as its connections. Subscribing listens, and `onListening` hears where; unsubscribing closes the
+ * listener and leaves the connections alone. Emits Node's error where the address cannot be listened on.
+ */
+export function listen(
+  { host, port }: ListenOptions,
+  onListening: (address: AddressInfo) => void,
+): Observable<Socket> {
+  return new Observable((out) => {
+    // A peer that has said all it has to say may still be listening: half-open is a state, not an end.
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+      socket.on('error', () => {});
+      out.next(socket);
+    });
+    server.on('error', (failure) => {
+      out.error(failure);
+    });
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      const address = server.address();
+      if (address !== null && typeof address === 'object') onListening(address);
+    });
+    return () => {
+      server.close();
+    };
+  });
+}

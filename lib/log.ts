@@ -1,0 +1,74 @@
+import { type Logger, destination, pino } from 'pino';
+import type { ServerEvent } from './events.ts';
+
+/**
+ * The operator's log: one JSON line an event, or lines for people where stdout is a terminal. Written synchronously, so
+ * that nothing is lost of it when the process ends.
+ */
+export async function createLog(level: string, terminal: boolean): Promise<Logger> {
+  const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
+  if (!terminal) return pino(options, destination({ dest: 1, sync: true }));
+  // Loaded for terminals only: programs that read the log have no use for it, and a start is quicker without.
+  const { default: pretty } = await import('pino-pretty');
+  return pino(
+    options,
+    pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', hideObject: true }),
+  );
+}
+
+/** Writes one event, with its facts as fields and as a sentence. */
+export function logEvent(log: Logger, event: ServerEvent): void {
+  const { type } = event;
+  switch (event.type) {
+    case 'listening':
+      log.info({ event: type, address: event.address, port: event.port }, `listening on ${at(event)}`);
+      return;
+    case 'joined':
+      log.info(
+        { event: type, name: event.name, remote: event.remote },
+        `${event.name} joined from ${event.remote}`,
+      );
+      return;
+    case 'refused':
+      log.info(
+        { event: type, code: event.code, name: event.name, remote: event.remote },
+        `refused ${event.remote}: ${[event.code, event.name].join(' ').trim()}`,
+      );
+      return;
+    case 'left': {
+      const { name, remote, reason, accepted, delivered, abandoned } = event;
+      const counts = { accepted, delivered, abandoned };
+      const sentence = `${name ?? 'a connection without a name'} left from ${remote} (${reason}): ${list(counts)}`;
+      log[abandoned > 0 ? 'warn' : 'info']({ event: type, name, remote, reason, ...counts }, sentence);
+      return;
+    }
+    case 'draining':
+      log.info(
+        { event: type, sessions: event.sessions, deadline: event.deadline / 1000 },
+        `draining ${event.sessions} sessions, deadline in ${event.deadline / 1000} s`,
+      );
+      return;
+    case 'drained': {
+      const { sessions, delivered, abandoned, losses, milliseconds } = event.report;
+      const seconds = milliseconds / 1000;
+      log[abandoned > 0 ? 'error' : 'info'](
+        { event: type, sessions, delivered, abandoned, losses, seconds },
+        `drained ${sessions} sessions in ${seconds} s: ${list({ delivered, abandoned })}`,
+      );
+      return;
+    }
+    default:
+      event satisfies never;
+  }
+}
+
+function at({ address, port }: { address: string; port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** `accepted 3, delivered 2` */
+function list(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}

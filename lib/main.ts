@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { finalize, tap } from 'rxjs';
+import { complaint, explain, readCommandLine } from './cli.ts';
+import { chat } from './client.ts';
+import type { DrainReport } from './events.ts';
+import { createLog, logEvent } from './log.ts';
+import { readSettings } from './options.ts';
+import { chatServer } from './server.ts';
+import { signals } from './shutdown.ts';
+
+type Written = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when something was,
+ * 128 and the signal's number when a second signal cut the drain short.
+ */
+async function serve(written: Written): Promise<number> {
+  const { logLevel, ...options } = readSettings(written, process.env);
+  const log = await createLog(logLevel, process.stdout.isTTY);
+  // A bug: better no server than one that is half dead.
+  process.on('uncaughtException', (failure) => {
+    log.fatal(failure, 'unexpected failure');
+    process.exit(1);
+  });
+
+  const received: ('SIGINT' | 'SIGTERM')[] = [];
+  const shutdown$ = signals(process).pipe(tap((signal) => received.push(signal)));
+  let report: DrainReport | undefined;
+  return new Promise((resolve, reject) => {
+    chatServer({ ...options, shutdown$ })
+      .pipe(
+        finalize(() => {
+          const cutShortBy = received[1];
+          if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);
+          else resolve(report?.abandoned === 0 ? 0 : 1);
+        }),
+      )
+      .subscribe({
+        next: (event) => {
+          logEvent(log, event);
+          if (event.type === 'drained') report = event.report;
+        },
+        error: reject,
+      });
+  });
+}
+
+async function connect(written: Written): Promise<number> {
+  const { host, port } = readSettings(written, process.env);
+  const name = typeof written.name === 'string' ? written.name : undefined;
+  await chat({ host, port, name }, process.stdin, process.stdout);
+  return 0;
+}
+
+async function main(): Promise<number> {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const order = readCommandLine(process.argv.slice(2), version, {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+  switch (order.command) {
+    case 'serve':
+      return serve(order.options);
+    case 'connect':
+      return connect(order.options);
+    case 'exit':
+      return order.code;
+  }
+}
+
+// The code is left for the end of the event loop: `process.exit` would cut off what is still being written.
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (failure: unknown) => {
+    const known = explain(failure);
+    if (known === undefined) throw failure;
+    process.stderr.write(complaint(known.message));
+    process.exitCode = known.code;
+  },
+);

@@ -1,0 +1,81 @@
+/** The lines of the wire protocol that the server itself says, each with its newline. */
+
+const HELP = [
+  '<name>[, <name> ...]: <text> sends text to each of them',
+  '/who lists who is here',
+  '/ping [text] answers with a pong',
+  '/help shows this',
+  '/quit delivers what is pending for you and closes the connection',
+];
+
+/** A request line of HTTP/1: `POST / HTTP/1.1`. A web page must not be able to log in with it. */
+const HTTP_REQUEST = /^[A-Z]+ \S+ HTTP\/\d/;
+
+/** Why a session ended: the word that stands in its `* closing` line and in the operator's log. */
+export type EndReason =
+  /** The peer closed its side of the connection. */
+  | 'eof'
+  /** The peer asked with `/quit`. */
+  | 'quit'
+  /** The server is shutting down. */
+  | 'shutdown'
+  /** No name came in time. */
+  | 'login-timeout'
+  /** The peer spoke HTTP. */
+  | 'not-chat'
+  /** The server holds as many sessions as it may. */
+  | 'server-full'
+  /** The peer did not read what waited for it. */
+  | 'slow-consumer'
+  /** The connection broke. */
+  | 'reset'
+  /** The drain deadline, or a second signal, cut the session off. */
+  | 'deadline';
+
+/** Codes of the `!` lines. */
+export type ErrorCode =
+  | 'name-invalid'
+  | 'name-taken'
+  | 'login-timeout'
+  | 'not-chat'
+  | 'not-connected'
+  | 'no-recipient'
+  | 'unknown-command'
+  | 'line-too-long'
+  | 'server-full'
+  | 'slow-consumer';
+
+export function isHttpRequest(line: string): boolean {
+  return HTTP_REQUEST.test(line);
+}
+
+/** What stands before the text of each message that `name` sends. */
+export function messagePrefix(name: string): string {
+  return `from ${name}: `;
+}
+
+/** A refusal or an error; `subject`, what it is about, must be fit to be shown. */
+export function error(code: ErrorCode, subject: string, explanation: string): string {
+  return subject === '' ? `! ${code}: ${explanation}\n` : `! ${code} ${subject}: ${explanation}\n`;
+}
+
+export function welcome(name: string): string {
+  return `* welcome ${name}\n`;
+}
+
+/** The last line to a session. `accepted` tells its peer where to resume: its later message lines were not taken. */
+export function closing(reason: EndReason, accepted: number, delivered: number): string {
+  return `* closing ${reason}: accepted ${accepted}, delivered ${delivered}\n`;
+}
+
+export function who(names: readonly string[]): string {
+  return `* who ${names.length}: ${names.join(', ')}\n`;
+}
+
+export function pong(text: string): string {
+  return text === '' ? '* pong\n' : `* pong ${text}\n`;
+}
+
+export function help(): string {
+  return HELP.map((line) => `* help ${line}\n`).join('');
+}

@@ -1,0 +1,46 @@
+import type { Session } from './session.ts';
+
+/** Who is here. The broker owns it and nobody else looks. */
+export class Roster {
+  /** Changes whenever somebody gets or loses a name: what was looked up under another version may not hold. */
+  version = 0;
+  readonly #sessions = new Set<Session>();
+  /** In the order of login. */
+  readonly #named = new Map<string, Session>();
+
+  /** Connections, logged in or not. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get names(): string[] {
+    return [...this.#named.keys()];
+  }
+
+  admit(session: Session): void {
+    this.#sessions.add(session);
+  }
+
+  has(session: Session): boolean {
+    return this.#sessions.has(session);
+  }
+
+  find(name: string): Session | undefined {
+    return this.#named.get(name);
+  }
+
+  /** Gives `session` its name, which must be free. */
+  join(session: Session, name: string): void {
+    session.name = name;
+    this.#named.set(name, session);
+    this.version += 1;
+  }
+
+  /** Forgets `session` and frees its name. */
+  leave(session: Session): void {
+    this.#sessions.delete(session);
+    if (session.name === undefined) return;
+    this.#named.delete(session.name);
+    this.version += 1;
+  }
+}

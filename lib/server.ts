@@ -1,0 +1,102 @@
+import { Observable, Subject, concat, defer, filter, groupBy, map, mergeMap, of, takeUntil, tap } from 'rxjs';
+import type { GroupedObservable, OperatorFunction } from 'rxjs';
+import { broker } from './broker.ts';
+import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
+import { listen } from './listen.ts';
+import { type ServerOptions, serverOptions } from './options.ts';
+import { reader } from './reader.ts';
+import { Session } from './session.ts';
+import { type Shutdown, shutdownOf } from './shutdown.ts';
+import { Tally } from './tally.ts';
+import { writer } from './writer.ts';
+
+/** The stages that the pipeline is made of; the tests put others in their place. */
+export interface Stages extends Shutdown {
+  readonly reader: (session: Session) => Observable<SessionEvent>;
+  readonly broker: OperatorFunction<SessionEvent, Delivery>;
+  readonly writer: (deliveries: GroupedObservable<Session, Delivery>) => Observable<never>;
+}
+
+/**
+ * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown is its
+ * completion: `drain$` completes the readers, they complete the broker, it completes the groups, each of them its
+ * writer. `takeUntil` stands before the Subject because everything behind it is to be finished, not cut off; the one
+ * behind it cuts off whoever is not done at the deadline.
+ */
+export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
+  return new Observable((out) => {
+    const broker$ = new Subject<SessionEvent>();
+    const isLast = (delivery: Delivery) => delivery.end !== undefined;
+
+    const writers = broker$.pipe(
+      stages.broker,
+      groupBy((delivery) => delivery.to, { duration: (deliveries) => deliveries.pipe(filter(isLast)) }),
+      mergeMap(stages.writer),
+      takeUntil(stages.deadline$),
+    );
+    const readers = sessions$.pipe(mergeMap(stages.reader), takeUntil(stages.drain$));
+
+    out.add(writers.subscribe(out));
+    out.add(
+      readers.subscribe({
+        next: (event) => {
+          broker$.next(event);
+        },
+        // A listener that fails is the operator's affair; the broker must not hear of it.
+        error: (failure: unknown) => {
+          out.error(failure);
+        },
+        complete: () => {
+          broker$.complete();
+        },
+      }),
+    );
+  });
+}
+
+/**
+ * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a shutdown
+ * has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails where the address
+ * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none.
+ */
+export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
+  return new Observable((out) => {
+    const settings = serverOptions(options);
+    const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
+    const tally = new Tally();
+    const tell = (event: ServerEvent) => {
+      out.next(event);
+    };
+
+    const sessions$ = listen(settings, ({ address, port }) => {
+      tell({ type: 'listening', address, port });
+    }).pipe(
+      map((socket) => new Session(socket, `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`)),
+      tap((session) => {
+        tally.arrive(session);
+      }),
+    );
+    const beginDrain = () => {
+      for (const session of tally.open) session.readHeld();
+      tally.begin();
+      tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
+    };
+
+    const run$ = pipeline(sessions$, {
+      drain$: drain$.pipe(tap(beginDrain)),
+      deadline$,
+      reader: (session) => reader(session, settings),
+      broker: broker(settings, tell),
+      writer: (deliveries) =>
+        writer(deliveries, settings, (session, reason) => {
+          tally.depart(session, reason);
+          const { name, remote, accepted, delivered, abandoned } = session;
+          tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
+        }),
+    });
+    return concat(
+      run$,
+      defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
+    ).subscribe(out);
+  });
+}

@@ -1,0 +1,63 @@
+import {
+  NEVER,
+  Observable,
+  ReplaySubject,
+  asapScheduler,
+  fromEvent,
+  isObservable,
+  observeOn,
+  of,
+  share,
+  switchMap,
+  take,
+  timer,
+} from 'rxjs';
+
+/** What begins a shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
+export type ShutdownSignal = Observable<unknown> | AbortSignal;
+
+export interface Shutdown {
+  /** Emits when the readers are to complete; replayed, so that no connection can come too late to hear it. */
+  readonly drain$: Observable<unknown>;
+  /** Emits when whoever is still not done is cut off. */
+  readonly deadline$: Observable<unknown>;
+}
+
+/**
+ * The two moments of a shutdown.
+ *
+ * @param drainTimeout ms from the one to the other
+ */
+export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: number): Shutdown {
+  const signal$ = toObservable(signal).pipe(
+    // A signal raised while a line is being routed, by whoever hears of it, must not cut the pipeline under that line.
+    observeOn(asapScheduler),
+    share({ connector: () => new ReplaySubject(), resetOnComplete: false, resetOnError: false }),
+  );
+  return {
+    drain$: signal$.pipe(take(1)),
+    deadline$: signal$.pipe(
+      switchMap((_, index) => (index === 0 ? timer(drainTimeout) : of(undefined))),
+      take(1),
+    ),
+  };
+}
+
+function toObservable(signal: ShutdownSignal | undefined): Observable<unknown> {
+  if (signal === undefined) return NEVER;
+  if (isObservable(signal)) return signal;
+  return signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
+}
+
+/** SIGINT and SIGTERM, which mean the same. As long as it is subscribed they do not end the process. */
+export function signals(process: NodeJS.Process): Observable<'SIGINT' | 'SIGTERM'> {
+  return new Observable((out) => {
+    const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
+      out.next(name);
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    return () => {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    };
+  });
+}

@@ -1,0 +1,46 @@
+import type { DrainReport, Loss } from './events.ts';
+import type { EndReason } from './protocol.ts';
+import type { Session } from './session.ts';
+
+/** The connections that are open, and how the drain goes that ends them. */
+export class Tally {
+  readonly #open = new Set<Session>();
+  #began = 0;
+  #sessions = 0;
+  #delivered = 0;
+  #losses: Loss[] = [];
+
+  get open(): ReadonlySet<Session> {
+    return this.#open;
+  }
+
+  arrive(session: Session): void {
+    this.#open.add(session);
+  }
+
+  depart(session: Session, reason: EndReason): void {
+    this.#open.delete(session);
+    this.#delivered += session.delivered;
+    const { name, remote, abandoned } = session;
+    if (abandoned > 0) this.#losses.push({ name, remote, reason, abandoned });
+  }
+
+  /** From here on the report counts. */
+  begin(): void {
+    this.#began = performance.now();
+    this.#sessions = this.#open.size;
+    this.#losses = [];
+    this.#delivered = 0;
+    for (const { delivered } of this.#open) this.#delivered -= delivered;
+  }
+
+  report(): DrainReport {
+    return {
+      sessions: this.#sessions,
+      delivered: this.#delivered,
+      abandoned: this.#losses.reduce((sum, { abandoned }) => sum + abandoned, 0),
+      losses: this.#losses,
+      milliseconds: Math.round(performance.now() - this.#began),
+    };
+  }
+}

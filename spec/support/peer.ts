@@ -1,0 +1,68 @@
+import { type Socket, connect } from 'node:net';
+import { until } from './until.ts';
+
+/** A client over a real socket that remembers all it was sent. */
+export class Peer {
+  readonly socket: Socket;
+  /** Whether the server ended its side. */
+  ended = false;
+  closed = false;
+  error: Error | undefined;
+  readonly #chunks: Buffer[] = [];
+
+  constructor(port: number) {
+    // Half-open, as netcat: that the server ended does not end this side.
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.socket
+      .on('data', (chunk: Buffer) => this.#chunks.push(chunk))
+      .on('end', () => (this.ended = true))
+      .on('close', () => (this.closed = true))
+      .on('error', (error) => (this.error = error));
+  }
+
+  /** Connects and logs in; resolves when the server said welcome. */
+  static async login(port: number, name: string): Promise<Peer> {
+    const peer = new Peer(port);
+    peer.send(`${name}\n`);
+    await peer.heard(`* welcome ${name}\n`);
+    return peer;
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString();
+  }
+
+  /** What came so far, line by line. */
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+
+  send(text: string | Buffer): void {
+    this.socket.write(text);
+  }
+
+  /** Half-closes: says no more, and reads on. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Breaks the connection with a reset. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** Resolves when `text` has come. */
+  async heard(text: string, limit?: number): Promise<void> {
+    await until(
+      () => this.text.includes(text),
+      () => `${JSON.stringify(text)}; came ${JSON.stringify(this.text.slice(-2000))}`,
+      limit,
+    );
+  }
+
+  /** Resolves, with all that came, when the server has ended its side. */
+  async whole(limit?: number): Promise<string> {
+    await until(() => this.ended || this.closed, 'the end of the stream', limit);
+    return this.text;
+  }
+}

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { until } from './until.ts';
+
+export const MAIN = join(process.cwd(), 'lib/main.js');
+
+/** One JSON line of the program's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** The program as an operator runs it: a process of its own. */
+export class Program {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  /** Exit code, or the name of the signal that killed it; `undefined` while it runs. */
+  result: number | NodeJS.Signals | undefined;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.child.on('close', (code, signal) => (this.result = code ?? signal ?? undefined));
+  }
+
+  /** A server on a free port; resolves when it listens. */
+  static async serve(...args: string[]): Promise<Program & { port: number }> {
+    const program = new Program(['--port', '0', ...args]);
+    const { port } = await program.logged('listening');
+    return Object.assign(program, { port: Number(port) });
+  }
+
+  get log(): LogLine[] {
+    return this.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** The first log line of `event` for which `fits` holds, waited for. */
+  async logged(event: string, fits: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    const find = () => this.log.find((line) => line.event === event && fits(line));
+    await until(
+      () => find() !== undefined || this.result !== undefined,
+      () => `log event ${event}`,
+    );
+    const line = find();
+    if (line === undefined) throw new Error(`ended without ${event}: ${this.stdout}${this.stderr}`);
+    return line;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** Resolves when the process has ended and all it wrote was read. */
+  async exit(limit = 15_000): Promise<number | NodeJS.Signals | undefined> {
+    await until(() => this.result !== undefined, 'the process to end', limit);
+    return this.result;
+  }
+
+  /** For `afterEach`: leaves nothing behind, whatever the test did. */
+  async stop(): Promise<void> {
+    if (this.result === undefined) this.child.kill('SIGKILL');
+    await this.exit();
+  }
+}
