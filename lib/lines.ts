@@ -6,6 +6,9 @@ import { detach } from './text.ts';
 /** Stands in the stream of lines where a line over the limit was dropped. */
 export const overlong = Symbol('overlong');
 
+/** A block of lines, or the place of a dropped one. */
+export type Piece = string | typeof overlong;
+
 const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 
 /**
@@ -13,11 +16,11 @@ const BYTE_ORDER_MARK = '\xef\xbb\xbf';
  * A last line that ends with the source instead of a newline gets one. Lines of more than `maxLine` bytes, the line end
  * not counted, are dropped, and `overlong` is emitted for each. A byte order mark before the first line is dropped.
  */
-export function lines(maxLine: number): OperatorFunction<string, string | typeof overlong> {
+export function lines(maxLine: number): OperatorFunction<string, Piece> {
   return (source) =>
     new Observable((out) => {
       const cutter = new Cutter(maxLine);
-      const pass = (pieces: Iterable<string | typeof overlong>) => {
+      const pass = (pieces: readonly Piece[]) => {
         for (const piece of pieces) out.next(piece);
       };
       return source.subscribe({
@@ -44,7 +47,8 @@ type Splitter = Transform & { readonly overflow: boolean };
  */
 class Cutter {
   readonly #maxLine: number;
-  readonly #splitter: Splitter;
+  /** Made for the first chunk that does not end with its line: most sessions never send one. */
+  #splitter: Splitter | undefined;
   /** Blocks of the chunk at work: split2 hands them to its mapper at once, its readable side would keep them a while. */
   #blocks: string[] = [];
   /** Characters after the last newline of the chunk at work; -1 for a chunk without one. */
@@ -54,35 +58,28 @@ class Cutter {
 
   constructor(maxLine: number) {
     this.#maxLine = maxLine;
-    const options = {
-      decodeStrings: false,
-      skipOverflow: true,
-      maxLength: maxLine + 1, // room for the `\r` of a line end
-    };
-    const keep = (block: string) => {
-      this.#blocks.push(block);
-    };
-    const matcher = { [Symbol.split]: (text: string) => this.#split(text) };
-    this.#splitter = split2(matcher, keep, options) as Splitter;
   }
 
   /** The blocks that `chunk` completes. */
-  cut(chunk: string): (string | typeof overlong)[] {
-    this.#blocks = [];
+  cut(chunk: string): Piece[] {
     const newline = chunk.lastIndexOf('\n');
+    if (!this.#unfinished && newline === chunk.length - 1) return this.#checked(chunk);
+
+    this.#splitter ??= this.#newSplitter();
+    this.#blocks = [];
     this.#tail = newline < 0 ? -1 : chunk.length - newline - 1;
     const skipping = this.#splitter.overflow;
     this.#splitter.write(chunk);
     this.#unfinished = this.#tail !== 0;
 
-    const pieces = this.#blocks.flatMap((block) => this.#withinLimit(this.#withoutMark(block)));
+    const pieces = this.#blocks.flatMap((block) => this.#checked(block));
     // A line still skipped was announced when its skipping began.
     if (this.#splitter.overflow && (newline >= 0 || !skipping)) pieces.push(overlong);
     return pieces;
   }
 
   /** The last line, if it lacks its newline. split2's own flush would pass an over-long one. */
-  end(): (string | typeof overlong)[] {
+  end(): Piece[] {
     return this.#unfinished ? this.cut('\n') : [];
   }
 
@@ -90,14 +87,32 @@ class Cutter {
    * Where split2 is to cut. An unfinished line is returned unread: split2 appends to it with each chunk, and looking
    * into the concatenation would copy it each time, which is quadratic for a line that is dribbled.
    */
-  #split(text: string): string[] {
+  #split(text: string, skipping: boolean): string[] {
     if (this.#tail < 0) return [text];
     const end = text.length - this.#tail;
     const tail = detach(text.slice(end));
-    if (!this.#splitter.overflow) return [text.slice(0, end), tail];
+    if (!skipping) return [text.slice(0, end), tail];
     // split2 drops the first piece here: the end of the over-long line.
     const next = text.indexOf('\n') + 1;
     return next === end ? [text.slice(0, next), tail] : [text.slice(0, next), text.slice(next, end), tail];
+  }
+
+  #newSplitter(): Splitter {
+    const options = {
+      decodeStrings: false,
+      skipOverflow: true,
+      maxLength: this.#maxLine + 1, // room for the `\r` of a line end
+    };
+    const keep = (block: string) => {
+      this.#blocks.push(block);
+    };
+    const matcher = { [Symbol.split]: (text: string) => this.#split(text, splitter.overflow) };
+    const splitter = split2(matcher, keep, options) as Splitter;
+    return splitter;
+  }
+
+  #checked(block: string): Piece[] {
+    return this.#withinLimit(this.#withoutMark(block));
   }
 
   #withoutMark(block: string): string {
@@ -106,9 +121,9 @@ class Cutter {
     return block.startsWith(BYTE_ORDER_MARK) ? block.slice(BYTE_ORDER_MARK.length) : block;
   }
 
-  #withinLimit(block: string): (string | typeof overlong)[] {
+  #withinLimit(block: string): Piece[] {
     if (block.length <= this.#maxLine + 1) return [block];
-    const pieces: (string | typeof overlong)[] = [];
+    const pieces: Piece[] = [];
     let good = 0;
     let from = 0;
     while (from < block.length) {
