@@ -7,11 +7,13 @@ import type { EndReason } from './protocol.ts';
 import { Roster } from './roster.ts';
 import { scatter } from './scatter.ts';
 import type { Session } from './session.ts';
-import { abbreviate, decode, defang, detach, encode, isPlain, trim } from './text.ts';
+import { abbreviate, decode, defang, detach, encode, isPlain, printable, trim } from './text.ts';
 
 export interface BrokerOptions {
   /** Connections at a time; one more is refused. */
   readonly maxConnections: number;
+  /** Of one address; 0 for any number. */
+  readonly maxConnectionsPerAddress: number;
   /** Named in the errors about them: bytes, and ms. */
   readonly maxLine: number;
   readonly loginTimeout: number;
@@ -92,12 +94,7 @@ class Broker {
         );
         return;
       case 'ended':
-        if (event.reason === 'login-timeout') {
-          const limit = `no name came within ${this.#options.loginTimeout / 1000} s`;
-          this.#turnAway(session, 'login-timeout', limit, emit);
-        } else {
-          this.#end(session, event.reason, emit);
-        }
+        this.#dismiss(session, event.reason, emit);
         return;
       default:
         event satisfies never;
@@ -105,10 +102,27 @@ class Broker {
   }
 
   #admit(session: Session, emit: Emit): void {
-    const full = this.#roster.size >= this.#options.maxConnections;
+    const { maxConnections, maxConnectionsPerAddress: perAddress } = this.#options;
     this.#roster.admit(session);
     emit({ to: session, bytes: NOTHING, count: 0, from: session, end: undefined });
-    if (full) this.#turnAway(session, 'server-full', 'try again later', emit);
+    if (this.#roster.size > maxConnections) {
+      this.#turnAway(session, 'server-full', 'try again later', emit);
+    } else if (perAddress > 0 && this.#roster.sessionsFrom(session.address) > perAddress) {
+      const why = `one address may have ${perAddress} at a time`;
+      this.#turnAway(session, 'too-many-connections', why, emit);
+    }
+  }
+
+  /** Ends a session as its reader says. */
+  #dismiss(session: Session, reason: EndReason, emit: Emit): void {
+    if (reason === 'login-timeout') {
+      const why = `no name came within ${this.#options.loginTimeout / 1000} s`;
+      this.#turnAway(session, reason, why, emit);
+    } else if (reason === 'not-chat') {
+      this.#turnAway(session, reason, 'this is a chat in plain text', emit);
+    } else {
+      this.#end(session, reason, emit);
+    }
   }
 
   /** Takes one-byte text of whole lines, as far as the session lives. */
@@ -200,7 +214,7 @@ class Broker {
 
   #login(session: Session, line: string, emit: Emit): void {
     if (protocol.isHttpRequest(line)) {
-      this.#turnAway(session, 'not-chat', 'this is no web server', emit);
+      this.#turnAway(session, 'not-chat', 'this is a chat, not a web server', emit);
       return;
     }
     const name = normalizeName(line);
@@ -226,7 +240,7 @@ class Broker {
 
   #refuseName(session: Session, code: RefusalCode, name: string, why: string, emit: Emit): void {
     this.#say(session, protocol.error(code, this.#show(name), why), emit);
-    this.#tell({ type: 'refused', code, name: abbreviate(defang(name)), remote: session.remote });
+    this.#tell({ type: 'refused', code, name: abbreviate(printable(name)), remote: session.remote });
   }
 
   /** Refuses the connection as a whole. */

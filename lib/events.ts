@@ -25,7 +25,7 @@ export interface Delivery {
 /** Why a login, or a connection, was refused. */
 export type RefusalCode = Extract<
   ErrorCode,
-  'name-invalid' | 'name-taken' | 'not-chat' | 'login-timeout' | 'server-full'
+  'name-invalid' | 'name-taken' | 'not-chat' | 'login-timeout' | 'server-full' | 'too-many-connections'
 >;
 
 /** A recipient that did not get all that was accepted for it. */
@@ -52,7 +52,13 @@ export interface DrainReport {
 
 /** What an operator wants to know. */
 export type ServerEvent =
-  | { readonly type: 'listening'; readonly address: string; readonly port: number }
+  | {
+      readonly type: 'listening';
+      readonly address: string;
+      readonly port: number;
+      /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
+      readonly maxConnections: number;
+    }
   | { readonly type: 'joined'; readonly name: string; readonly remote: string }
   | {
       readonly type: 'refused';

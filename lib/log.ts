@@ -21,7 +21,10 @@ export function logEvent(log: Logger, event: ServerEvent): void {
   const { type } = event;
   switch (event.type) {
     case 'listening':
-      log.info({ event: type, address: event.address, port: event.port }, `listening on ${at(event)}`);
+      log.info(
+        { event: type, address: event.address, port: event.port, maxConnections: event.maxConnections },
+        `listening on ${at(event)}, room for ${event.maxConnections} connections`,
+      );
       return;
     case 'joined':
       log.info(

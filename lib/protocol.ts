@@ -21,10 +21,14 @@ export type EndReason =
   | 'shutdown'
   /** No name came in time. */
   | 'login-timeout'
-  /** The peer spoke HTTP. */
+  /** The peer spoke HTTP, or TLS. */
   | 'not-chat'
   /** The server holds as many sessions as it may. */
   | 'server-full'
+  /** Its address has as many connections as one address may. */
+  | 'too-many-connections'
+  /** The peer said nothing for too long. */
+  | 'idle'
   /** The peer did not read what waited for it. */
   | 'slow-consumer'
   /** The connection broke. */
@@ -43,6 +47,7 @@ export type ErrorCode =
   | 'unknown-command'
   | 'line-too-long'
   | 'server-full'
+  | 'too-many-connections'
   | 'slow-consumer';
 
 export function isHttpRequest(line: string): boolean {

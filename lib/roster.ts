@@ -5,6 +5,8 @@ export class Roster {
   /** Changes whenever somebody gets or loses a name: what was looked up under another version may not hold. */
   version = 0;
   readonly #sessions = new Set<Session>();
+  /** Sessions of each address that has one. */
+  readonly #addresses = new Map<string, number>();
   /** In the order of login. */
   readonly #named = new Map<string, Session>();
 
@@ -17,8 +19,13 @@ export class Roster {
     return [...this.#named.keys()];
   }
 
+  sessionsFrom(address: string): number {
+    return this.#addresses.get(address) ?? 0;
+  }
+
   admit(session: Session): void {
     this.#sessions.add(session);
+    this.#count(session.address, 1);
   }
 
   has(session: Session): boolean {
@@ -39,8 +46,15 @@ export class Roster {
   /** Forgets `session` and frees its name. */
   leave(session: Session): void {
     this.#sessions.delete(session);
+    this.#count(session.address, -1);
     if (session.name === undefined) return;
     this.#named.delete(session.name);
     this.version += 1;
+  }
+
+  #count(address: string, change: number): void {
+    const count = this.sessionsFrom(address) + change;
+    if (count === 0) this.#addresses.delete(address);
+    else this.#addresses.set(address, count);
   }
 }

@@ -2,7 +2,8 @@ import { Observable, Subject, concat, defer, filter, groupBy, map, mergeMap, of,
 import type { GroupedObservable, OperatorFunction } from 'rxjs';
 import { broker } from './broker.ts';
 import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
-import { listen } from './listen.ts';
+import { freeDescriptors } from './kernel.ts';
+import { REFUSALS, listen } from './listen.ts';
 import { type ServerOptions, serverOptions } from './options.ts';
 import { reader } from './reader.ts';
 import { Session } from './session.ts';
@@ -61,23 +62,30 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable((out) => {
-    const settings = serverOptions(options);
+    const settings = withinLimits(serverOptions(options));
     const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
 
-    const sessions$ = listen(settings, ({ address, port }) => {
-      tell({ type: 'listening', address, port });
-    }).pipe(
+    const { maxConnections } = settings;
+    const sessions$ = listen(
+      settings,
+      ({ address, port }) => {
+        tell({ type: 'listening', address, port, maxConnections });
+      },
+      (remote) => {
+        tell({ type: 'refused', code: 'server-full', name: undefined, remote });
+      },
+    ).pipe(
       map((socket) => new Session(socket, `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`)),
       tap((session) => {
         tally.arrive(session);
       }),
     );
     const beginDrain = () => {
-      for (const session of tally.open) session.readHeld();
+      for (const session of tally.open) session.readOn();
       tally.begin();
       tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
     };
@@ -99,4 +107,16 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
     ).subscribe(out);
   });
+}
+
+/** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
+const SPARE_DESCRIPTORS = 2 * REFUSALS;
+
+/**
+ * No more sessions than descriptors. Without one, libuv closes a new connection without a word to anybody; this way its
+ * peer is told that the server is full, and whoever is here goes on.
+ */
+function withinLimits(settings: ServerOptions): ServerOptions {
+  const room = (freeDescriptors() ?? Infinity) - SPARE_DESCRIPTORS;
+  return { ...settings, maxConnections: Math.max(1, Math.min(settings.maxConnections, room)) };
 }

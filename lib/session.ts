@@ -21,7 +21,7 @@ export class Session {
   dismiss: (reason: EndReason) => void = () => {};
 
   readonly socket: Duplex;
-  /** The peer's address, for the log. */
+  /** The peer's address and port, as the log shows them. */
   readonly remote: string;
   #holds = 0;
   #discarding = false;
@@ -31,9 +31,19 @@ export class Session {
     this.remote = remote;
   }
 
+  /** The address alone. */
+  get address(): string {
+    return this.remote.slice(0, this.remote.lastIndexOf(':'));
+  }
+
   /** Messages accepted for this session that it did not get, or has not got yet. */
   get abandoned(): number {
     return this.routed - this.delivered;
+  }
+
+  /** Whether the peer is kept waiting: its silence says nothing then. */
+  get held(): boolean {
+    return this.#holds > 0;
   }
 
   /** Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down. */
@@ -47,9 +57,9 @@ export class Session {
     if (this.#holds === 0) this.socket.resume();
   }
 
-  /** Passes on what the process had already read when `hold` stopped the flow. */
-  readHeld(): void {
-    if (this.#holds > 0) while (this.socket.read() !== null);
+  /** Passes on what the process has already read, and `hold` stopped on its way. */
+  readOn(): void {
+    while (this.socket.read() !== null);
   }
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */

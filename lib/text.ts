@@ -46,6 +46,11 @@ export function defang(text: string): string {
   });
 }
 
+/** Input as a log may show it: nothing in it drives a terminal, hides or turns around what stands beside it. */
+export function printable(text: string): string {
+  return defang(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
+}
+
 /** Cuts input to a length that an error line or a log line can carry. */
 export function abbreviate(text: string): string {
   const characters = Array.from(text.slice(0, 2 * SHOWN + 2));

@@ -1,9 +1,9 @@
-import { type GroupedObservable, type Observable, defer, finalize, ignoreElements, tap } from 'rxjs';
+import { type GroupedObservable, Observable, tap } from 'rxjs';
 import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
 import type { Delivery } from './events.ts';
 import { type LingerOptions, lingeringClose } from './linger.ts';
-import { Outlet } from './outlet.ts';
+import { Outlet, type Write } from './outlet.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
 
@@ -18,8 +18,8 @@ export interface WriterOptions extends LingerOptions {
 /** Senders are slowed when this part of what may wait for their recipient does. */
 const SOFT_PART = 1 / 16;
 
-/** Bytes of one write: what waits longer is written in pieces, so that a slow reader is seen to make progress. */
-const WRITE_SIZE = 64 * 1024;
+/** Bytes of one write where several deliveries are joined: enough for a system call to cost nothing beside them. */
+const WRITE_SIZE = 256 * 1024;
 
 /**
  * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
@@ -31,57 +31,60 @@ export function writer(
   options: WriterOptions,
   depart: (session: Session, reason: EndReason) => void,
 ): Observable<never> {
-  const session = deliveries.key;
-  const { maxPending, writeTimeout, lingerTimeout, plain } = options;
-  const outlet = new Outlet(session.socket, writeTimeout);
-  const backlog = new Backlog(maxPending * SOFT_PART);
-  let reason: EndReason = 'deadline';
-
-  const cutOff = () => {
-    outlet.giveUp();
-    session.dismiss('slow-consumer');
-  };
-  const pending$ = deliveries.pipe(
-    tap((delivery) => {
-      backlog.add(delivery);
-      if (backlog.bytes > maxPending) cutOff();
-    }),
-  );
-  const write = async (): Promise<void> => {
-    let end: EndReason = 'shutdown';
-    // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
-    for await (const batch of bufferedValuesFrom(pending$)) {
-      for (const { bytes, count } of writes(batch)) {
-        const taken = outlet.write(bytes);
-        if (taken === true || (await taken)) session.delivered += count;
-        else if (outlet.failure === 'slow-consumer') cutOff();
-        backlog.remove(bytes.length);
-      }
-      end = batch.at(-1)?.end ?? end;
-    }
-    reason = outlet.failure ?? end;
-    await lingeringClose(session.socket, plain ? '' : lastWords(reason, session), {
-      ...options,
-      writeTimeout: reason === 'slow-consumer' ? lingerTimeout : writeTimeout,
-    });
-  };
-  return defer(write).pipe(
-    ignoreElements(),
-    finalize(() => {
-      session.socket.destroy();
+  return new Observable((out) => {
+    const session = deliveries.key;
+    const { maxPending, writeTimeout, lingerTimeout, plain } = options;
+    const outlet = new Outlet(session, writeTimeout);
+    const backlog = new Backlog(maxPending * SOFT_PART);
+    let reason: EndReason = 'deadline';
+    out.add(() => {
       backlog.release();
+      outlet.destroy();
       depart(session, reason);
-    }),
-  );
+    });
+
+    const cutOff = () => {
+      outlet.giveUp();
+      session.dismiss('slow-consumer');
+    };
+    const pending$ = deliveries.pipe(
+      tap((delivery) => {
+        backlog.add(delivery);
+        if (backlog.bytes > maxPending) cutOff();
+      }),
+    );
+    const write = async (): Promise<void> => {
+      let end: EndReason = 'shutdown';
+      // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
+      for await (const batch of bufferedValuesFrom(pending$)) {
+        for (const piece of writes(batch)) {
+          const goOn = outlet.write(piece);
+          if (goOn !== true && !(await goOn) && outlet.failure === 'slow-consumer') cutOff();
+          backlog.remove(piece.bytes.length);
+        }
+        end = batch.at(-1)?.end ?? end;
+      }
+      reason = outlet.failure ?? end;
+      const words = plain ? '' : lastWords(reason, session.accepted, outlet.hoped);
+      const patience = reason === 'slow-consumer' ? lingerTimeout : writeTimeout;
+      await lingeringClose(session.socket, words, { ...options, writeTimeout: patience });
+    };
+    write().then(
+      () => {
+        out.complete();
+      },
+      (failure: unknown) => {
+        out.error(failure);
+      },
+    );
+  });
 }
 
-function lastWords(reason: EndReason, { accepted, delivered }: Session): string {
+function lastWords(reason: EndReason, accepted: number, delivered: number): string {
   const complaint =
     reason === 'slow-consumer' ? error('slow-consumer', '', 'you did not read what waited for you') : '';
   return complaint + closing(reason, accepted, delivered);
 }
-
-type Write = Pick<Delivery, 'bytes' | 'count'>;
 
 /** Joins deliveries into as few writes as their size allows. */
 function writes(batch: readonly Delivery[]): readonly Write[] {
