@@ -48,7 +48,7 @@ const direction = layers.map((files, level) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['lib/**/*.js', 'lib/**/*.d.ts', 'coverage/']),
+  globalIgnores(['{lib,torture,spec/support}/*.js', '**/*.d.ts', 'coverage/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

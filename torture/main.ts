@@ -1,0 +1,51 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { type Outcome, run } from './run.ts';
+import { scenarios } from './scenarios.ts';
+
+/** Shuts the real program down under misbehaving peers, over and over, and counts what was lost. */
+
+function whole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('must be a whole number');
+  return Number(text);
+}
+
+const names = Object.keys(scenarios);
+const command = new Command('torture')
+  .option('--runs <number>', 'how many', whole, names.length)
+  .option('--seed <number>', 'of the first run; each later one has the next', whole, Date.now() % 1_000_000)
+  .option('--scenario <name>', `one of ${names.join(', ')}; by default all in turn`)
+  .parse();
+const options = command.opts<{ runs: number; seed: number; scenario?: string }>();
+
+const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0 };
+
+for (let index = 0; index < options.runs; index += 1) {
+  const seed = options.seed + index;
+  const name = options.scenario ?? names[seed % names.length] ?? '';
+  const scenario = scenarios[name];
+  if (scenario === undefined) throw new RangeError(`no scenario '${name}'`);
+  const { accepted, received, abandoned, milliseconds, faults } = await run(scenario, seed).catch(failed);
+  totals.runs += 1;
+  totals.accepted += accepted;
+  totals.received += received;
+  totals.abandoned += abandoned;
+  const verdict = faults.length === 0 ? 'ok' : 'FAILED';
+  console.log(
+    `${name} (seed ${seed}): accepted ${accepted}, received ${received}, abandoned ${abandoned}, ` +
+      `drained in ${(milliseconds / 1000).toFixed(2)} s: ${verdict}`,
+  );
+  if (faults.length === 0) continue;
+  totals.failed += 1;
+  for (const fault of faults.slice(0, 20)) console.log(`  ${fault}`);
+  console.log(`  again: npm run torture -- --scenario ${name} --seed ${seed} --runs 1`);
+}
+console.log(
+  `${totals.runs} runs, ${totals.accepted} messages accepted, ${totals.received} received, ` +
+    `${totals.abandoned} abandoned and named, ` +
+    `${totals.accepted - totals.received - totals.abandoned} lost; ${totals.failed} runs failed`,
+);
+process.exitCode = totals.failed === 0 ? 0 : 1;
+
+function failed(failure: unknown): Outcome {
+  return { accepted: 0, received: 0, abandoned: 0, milliseconds: 0, faults: [String(failure)] };
+}

@@ -1,0 +1,117 @@
+import { type Socket, connect } from 'node:net';
+import { until } from '../spec/support/until.ts';
+import { Transcript } from './transcript.ts';
+
+export interface Habits {
+  /** Reads one chunk in so many ms. */
+  readonly readEvery?: number;
+  /** Stops reading for good after the login. */
+  readonly neverReads?: boolean;
+  /** Types a line in so many ms, also after the server has closed its side. */
+  readonly typesEvery?: number;
+  /** Leaves its side open when the server has closed its own. */
+  readonly neverHangsUp?: boolean;
+}
+
+/** Lines in one write of a flood. */
+const BURST = 200;
+
+/** A peer over a real socket that floods its targets with numbered lines, in turn, and checks what it is sent. */
+export class Peer {
+  readonly name: string;
+  readonly transcript = new Transcript();
+  ended = false;
+  closed = false;
+  readonly #socket: Socket;
+  readonly #habits: Habits;
+  #written = 0;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(port: number, name: string, habits: Habits = {}) {
+    this.name = name;
+    this.#habits = habits;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.#socket = socket;
+    socket
+      .on('data', (chunk: Buffer) => {
+        this.transcript.add(chunk.toString('latin1'));
+        if (habits.readEvery !== undefined && this.transcript.welcome) socket.pause();
+        if (habits.neverReads === true && this.transcript.welcome) socket.pause();
+      })
+      .on('end', () => {
+        this.ended = true;
+        if (habits.neverHangsUp !== true) this.hangUp();
+      })
+      .on('error', () => {})
+      .on('close', () => {
+        this.closed = true;
+        this.#rest();
+      });
+  }
+
+  async login(): Promise<void> {
+    this.#socket.write(`${this.name}\n`);
+    await until(() => this.transcript.welcome || this.closed, `the login of ${this.name}`);
+    const { readEvery, typesEvery } = this.#habits;
+    if (readEvery !== undefined)
+      this.#every(readEvery, () => {
+        this.#socket.resume();
+      });
+    if (typesEvery !== undefined)
+      this.#every(typesEvery, () => {
+        this.type('/ping\n');
+      });
+  }
+
+  type(text: string): void {
+    if (this.#socket.writable) this.#socket.write(text);
+  }
+
+  /** Writes numbered lines to `targets` in turn, as fast as the server takes them, until the connection ends. */
+  flood(targets: readonly string[]): void {
+    const pour = () => {
+      if (!this.#socket.writable) return;
+      let text = '';
+      for (let line = 0; line < BURST; line += 1) {
+        const round = Math.floor(this.#written / targets.length) + 1;
+        text += `${targets[this.#written % targets.length] ?? ''}: ${round}\n`;
+        this.#written += 1;
+      }
+      // A turn of the loop in between, so that a flood leaves room to receive.
+      if (this.#socket.write(text, 'latin1')) setImmediate(pour);
+      else this.#socket.once('drain', pour);
+    };
+    pour();
+  }
+
+  /** Reads again, whatever its habits. */
+  readOn(): void {
+    this.#rest();
+    this.#socket.removeAllListeners('data').on('data', (chunk: Buffer) => {
+      this.transcript.add(chunk.toString('latin1'));
+    });
+    this.#socket.resume();
+  }
+
+  hangUp(): void {
+    this.#rest();
+    this.#socket.end();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #every(ms: number, action: () => void): void {
+    this.#timers.push(setInterval(action, ms));
+  }
+
+  #rest(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What one peer was sent. Each message's text is the sender's count of messages to this very recipient, so there is but
+ * one number that may come next.
+ */
+export class Transcript {
+  /** Last number received from each sender; without a fault it is how many there were. */
+  readonly heard = new Map<string, number>();
+  /** What was wrong: gaps, duplicates, lines out of order. */
+  readonly faults: string[] = [];
+  received = 0;
+  closing: { readonly reason: string; readonly accepted: number; readonly delivered: number } | undefined;
+  welcome = false;
+  #rest = '';
+
+  add(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#take(line);
+  }
+
+  #take(line: string): void {
+    if (this.closing !== undefined) this.faults.push(`after the closing line: ${line}`);
+    if (!line.startsWith('from ')) {
+      this.#notice(line);
+      return;
+    }
+    const colon = line.indexOf(': ');
+    const sender = line.slice(5, colon);
+    const number = Number(line.slice(colon + 2));
+    const last = this.heard.get(sender) ?? 0;
+    this.received += 1;
+    if (number !== last + 1) this.faults.push(`from ${sender}: ${number} after ${last}`);
+    this.heard.set(sender, number);
+  }
+
+  #notice(line: string): void {
+    if (line.startsWith('* welcome ')) this.welcome = true;
+    const closing = /^\* closing (\S+): accepted (\d+), delivered (\d+)$/.exec(line);
+    if (closing === null) return;
+    const [, reason = '', accepted, delivered] = closing;
+    this.closing = { reason, accepted: Number(accepted), delivered: Number(delivered) };
+  }
+}
