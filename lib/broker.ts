@@ -186,8 +186,8 @@ class Broker {
       run.push(prefix, this.#body(text, from + head.length, newline, plain));
       from = newline + 1;
       count += 1;
-      // Where somebody is missing each line has its own error, so each is a run of its own.
-    } while (missing.length === 0 && text.startsWith(head, from));
+      // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
+    } while ((missing.length === 0 || to.length === 0) && text.startsWith(head, from));
 
     session.accepted += count;
     if (to.length > 0) {
@@ -197,8 +197,10 @@ class Broker {
         emit({ to: recipient, bytes, count, from: session, end: undefined });
       }
     }
-    if (missing.length > 0)
-      this.#say(session, missing.map((name) => this.#notConnected(name)).join(''), emit);
+    if (missing.length > 0) {
+      const errors = missing.map((name) => this.#notConnected(name)).join('');
+      this.#say(session, errors.repeat(count), emit);
+    }
     return from;
   }
 

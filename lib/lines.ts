@@ -62,6 +62,7 @@ class Cutter {
 
   /** The blocks that `chunk` completes. */
   cut(chunk: string): Piece[] {
+    if (chunk === '') return [];
     const newline = chunk.lastIndexOf('\n');
     if (!this.#unfinished && newline === chunk.length - 1) return this.#checked(chunk);
 
@@ -101,7 +102,8 @@ class Cutter {
     const options = {
       decodeStrings: false,
       skipOverflow: true,
-      maxLength: this.#maxLine + 1, // room for the `\r` of a line end
+      // With room for what does not count: the mark, and the `\r` of a line end.
+      maxLength: BYTE_ORDER_MARK.length + this.#maxLine + 1,
     };
     const keep = (block: string) => {
       this.#blocks.push(block);

@@ -16,7 +16,7 @@ export interface WriterOptions extends LingerOptions {
 }
 
 /** Senders are slowed when this part of what may wait for their recipient does. */
-const SOFT_PART = 1 / 16;
+const SOFT_PART = 1 / 64;
 
 /** Bytes of one write where several deliveries are joined: enough for a system call to cost nothing beside them. */
 const WRITE_SIZE = 256 * 1024;

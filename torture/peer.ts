@@ -25,6 +25,7 @@ export class Peer {
   readonly #socket: Socket;
   readonly #habits: Habits;
   #written = 0;
+  #lastWrite = 0;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(port: number, name: string, habits: Habits = {}) {
@@ -77,11 +78,17 @@ export class Peer {
         text += `${targets[this.#written % targets.length] ?? ''}: ${round}\n`;
         this.#written += 1;
       }
+      this.#lastWrite = performance.now();
       // A turn of the loop in between, so that a flood leaves room to receive.
       if (this.#socket.write(text, 'latin1')) setImmediate(pour);
       else this.#socket.once('drain', pour);
     };
     pour();
+  }
+
+  /** ms for which the server has taken nothing more of the flood. */
+  get stalled(): number {
+    return performance.now() - this.#lastWrite;
   }
 
   /** Reads again, whatever its habits. */

@@ -26,6 +26,7 @@ export async function run(scenario: Scenario, seed: number): Promise<Outcome> {
     await scenario.setUp(cast);
     for (const { from, to } of cast.flows) from.flood(to);
     await someTraffic(cast);
+    await until(() => scenario.ready?.(cast) ?? true, 'the scenario to be ready', 30_000);
 
     const began = performance.now();
     program.signal(random.pick(['SIGINT', 'SIGTERM']));

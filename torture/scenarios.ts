@@ -24,6 +24,8 @@ export interface Scenario {
   /** Of the server. */
   readonly options: readonly string[];
   readonly setUp: (cast: Cast) => Promise<void>;
+  /** What the signal waits for, beside some traffic. */
+  readonly ready?: (cast: Cast) => boolean;
   /** Runs while the server drains. */
   readonly afterSignal?: (cast: Cast, signal: (name: 'SIGINT' | 'SIGTERM') => void) => Promise<void>;
   /** Exit codes that are right. */
@@ -168,6 +170,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         cast.flows.push({ from: await enter(cast, `flooder-${index}`), to: ['victim'] });
       }
     },
+    // Until the kernel has no more room for the victim nothing is pending for it.
+    ready: ({ flows }) =>
+      flows.filter(({ to }) => to.includes('victim')).every(({ from }) => from.stalled > 200),
   },
   'second-signal': {
     about: 'a second signal, of either kind, ends a drain that slow readers hold up',
