@@ -1,0 +1,149 @@
+import { PassThrough } from 'node:stream';
+import {
+  NEVER,
+  Observable,
+  type OperatorFunction,
+  concatMap,
+  delay,
+  endWith,
+  filter,
+  ignoreElements,
+  map,
+  merge,
+  of,
+  share,
+  startWith,
+  tap,
+} from 'rxjs';
+import { type RunHelpers, TestScheduler } from 'rxjs/testing';
+import { type BrokerOptions, broker } from '../lib/broker.ts';
+import type { Delivery, ServerEvent, SessionEvent } from '../lib/events.ts';
+import type { EndReason } from '../lib/protocol.ts';
+import { type Stages, pipeline } from '../lib/server.ts';
+import { Session } from '../lib/session.ts';
+
+/** A test in virtual time, in which a character of a diagram is one millisecond. */
+export function inVirtualTime(test: (helpers: RunHelpers) => void): () => void {
+  return () => {
+    new TestScheduler((actual, expected) => {
+      expect(actual).toEqual(expected);
+    }).run(test);
+  };
+}
+
+/** A session whose socket nobody is at the other end of. */
+export function peer(label: string): Session {
+  return new Session(new PassThrough(), label);
+}
+
+/** What each session types: a value is a line, or several with newlines between them; completion is end of file. */
+export type Inputs = ReadonlyMap<Session, Observable<string>>;
+
+/** Says what the real reader says of a session that types `text$`. */
+export function typing(session: Session, text$: Observable<string>): Observable<SessionEvent> {
+  return text$.pipe(
+    map((text): SessionEvent => ({ type: 'lines', session, text: `${text}\n` })),
+    startWith<SessionEvent>({ type: 'opened', session }),
+    endWith<SessionEvent>({ type: 'ended', session, reason: 'eof' }),
+  );
+}
+
+/** A reader stage for sessions of which only the typing matters. */
+export function readerOf(inputs: Inputs): Stages['reader'] {
+  return (session) => typing(session, inputs.get(session) ?? NEVER);
+}
+
+export function theBroker(
+  options: Partial<BrokerOptions> = {},
+  tell: (event: ServerEvent) => void = () => {},
+): Stages['broker'] {
+  const defaults = {
+    maxConnections: 100,
+    maxLine: 100,
+    loginTimeout: 30_000,
+    plain: false,
+    allowControlChars: false,
+  };
+  return broker({ ...defaults, ...options }, tell);
+}
+
+/** What a broker makes of sessions that are all there from the start. */
+export function deliveries(inputs: Inputs, stage = theBroker()): Observable<Delivery> {
+  const events$ = [...inputs].map(([session, text$]) => typing(session, text$));
+  return merge(...events$).pipe(stage, share());
+}
+
+/** The text of a delivery, in which a slash stands between lines. Errors are cut to code and subject. */
+export function show({ bytes, end }: Delivery): string {
+  if (end !== undefined) return `end ${end}`;
+  const text = bytes.toString().replace(/^(! [^:]*):.*$/gm, '$1');
+  return text.trimEnd().replaceAll('\n', ' / ');
+}
+
+/** What one session hears of all deliveries, its opening left out. */
+export function heardBy(session: Session): OperatorFunction<Delivery, string> {
+  return (deliveries$) =>
+    deliveries$.pipe(
+      filter(({ to }) => to === session),
+      map(show),
+      filter((text) => text !== ''),
+    );
+}
+
+/** What a session's writer did: `opened`, then the texts it wrote, then `closed <reason>` when it had written all. */
+export interface Note {
+  readonly session: Session;
+  readonly text: string;
+}
+
+export interface Cast extends Partial<Omit<Stages, 'reader' | 'writer'>>, Pick<Stages, 'reader'> {
+  /** How long a writer takes over what it is given; as long as nothing if left out. */
+  readonly writing?: (pending$: Observable<Delivery>, session: Session) => Observable<Delivery>;
+}
+
+/** The pipeline with writers that take notes. The result ends as the pipeline ends. */
+export function chat(sessions$: Observable<Session>, cast: Cast): Observable<Note> {
+  const { writing, ...stages } = cast;
+  const notes$ = new Observable<Note>((out) => {
+    const writer: Stages['writer'] = (group) => {
+      const note = (text: string) => {
+        out.next({ session: group.key, text });
+      };
+      let reason: EndReason = 'shutdown';
+      note('opened');
+      return (writing?.(group, group.key) ?? group).pipe(
+        tap({
+          next: (delivery) => {
+            if (delivery.end !== undefined) reason = delivery.end;
+            else if (delivery.bytes.length > 0) note(show(delivery));
+          },
+          complete: () => {
+            note(`closed ${reason}`);
+          },
+        }),
+        ignoreElements(),
+      );
+    };
+    const quiet = { drain$: NEVER, deadline$: NEVER, broker: theBroker() };
+    return pipeline(sessions$, { ...quiet, ...stages, writer }).subscribe(out);
+  });
+  return notes$.pipe(share());
+}
+
+export function notesOf(session: Session): OperatorFunction<Note, string> {
+  return (notes$) =>
+    notes$.pipe(
+      filter((note) => note.session === session),
+      map(({ text }) => text),
+    );
+}
+
+/** A writer that takes `milliseconds` over every delivery that has a text. */
+export function slowly(milliseconds: number): (pending$: Observable<Delivery>) => Observable<Delivery> {
+  return (pending$) =>
+    pending$.pipe(
+      concatMap((delivery) =>
+        delivery.bytes.length === 0 ? of(delivery) : of(delivery).pipe(delay(milliseconds)),
+      ),
+    );
+}
