@@ -54,7 +54,9 @@ class Cutter {
   /** Characters after the last newline of the chunk at work; -1 for a chunk without one. */
   #tail = -1;
   #unfinished = false;
-  #first = true;
+  #begun = false;
+  /** First bytes that may become a byte order mark. */
+  #start = '';
 
   constructor(maxLine: number) {
     this.#maxLine = maxLine;
@@ -62,9 +64,23 @@ class Cutter {
 
   /** The blocks that `chunk` completes. */
   cut(chunk: string): Piece[] {
+    return this.#begun ? this.#cut(chunk) : this.#begin(chunk);
+  }
+
+  /** Drops a byte order mark from the first bytes, however they come. */
+  #begin(chunk: string): Piece[] {
+    const start = this.#start + chunk;
+    const undecided = start.length < BYTE_ORDER_MARK.length && BYTE_ORDER_MARK.startsWith(start);
+    this.#start = undecided ? start : '';
+    if (undecided) return [];
+    this.#begun = true;
+    return this.#cut(start.startsWith(BYTE_ORDER_MARK) ? start.slice(BYTE_ORDER_MARK.length) : start);
+  }
+
+  #cut(chunk: string): Piece[] {
     if (chunk === '') return [];
     const newline = chunk.lastIndexOf('\n');
-    if (!this.#unfinished && newline === chunk.length - 1) return this.#checked(chunk);
+    if (!this.#unfinished && newline === chunk.length - 1) return this.#withinLimit(chunk);
 
     this.#splitter ??= this.#newSplitter();
     this.#blocks = [];
@@ -73,7 +89,7 @@ class Cutter {
     this.#splitter.write(chunk);
     this.#unfinished = this.#tail !== 0;
 
-    const pieces = this.#blocks.flatMap((block) => this.#checked(block));
+    const pieces = this.#blocks.flatMap((block) => this.#withinLimit(block));
     // A line still skipped was announced when its skipping began.
     if (this.#splitter.overflow && (newline >= 0 || !skipping)) pieces.push(overlong);
     return pieces;
@@ -81,7 +97,8 @@ class Cutter {
 
   /** The last line, if it lacks its newline. split2's own flush would pass an over-long one. */
   end(): Piece[] {
-    return this.#unfinished ? this.cut('\n') : [];
+    if (this.#start !== '') return this.#cut(`${this.#start}\n`);
+    return this.#unfinished ? this.#cut('\n') : [];
   }
 
   /**
@@ -102,8 +119,7 @@ class Cutter {
     const options = {
       decodeStrings: false,
       skipOverflow: true,
-      // With room for what does not count: the mark, and the `\r` of a line end.
-      maxLength: BYTE_ORDER_MARK.length + this.#maxLine + 1,
+      maxLength: this.#maxLine + 1, // room for the `\r` of a line end
     };
     const keep = (block: string) => {
       this.#blocks.push(block);
@@ -111,16 +127,6 @@ class Cutter {
     const matcher = { [Symbol.split]: (text: string) => this.#split(text, splitter.overflow) };
     const splitter = split2(matcher, keep, options) as Splitter;
     return splitter;
-  }
-
-  #checked(block: string): Piece[] {
-    return this.#withinLimit(this.#withoutMark(block));
-  }
-
-  #withoutMark(block: string): string {
-    if (!this.#first) return block;
-    this.#first = false;
-    return block.startsWith(BYTE_ORDER_MARK) ? block.slice(BYTE_ORDER_MARK.length) : block;
   }
 
   #withinLimit(block: string): Piece[] {

@@ -31,6 +31,7 @@ describe('Wherever the chunks are cut', () => {
     ['a last line without newline', 'alice\nbob: hi'],
     ['a last line without newline but with a CR', 'alice\nbob: hi\r'],
     ['a byte order mark', `${MARK}al\n${MARK}b`],
+    ['a byte order mark before a line at the limit', `${MARK}12345678\n`],
     ['bytes that are no text', '\0\xff\n\xc3\xa9\n\xe2\x80\xa8\n'],
     ['lines at the limit', '12345678\n12345678\r\n12345678'],
     ['lines over the limit', '123456789\na\n123456789\r\n1234567890123\n123456789'],
