@@ -235,7 +235,7 @@ class Broker {
 
   /** A line of a logged-in session that is no message. */
   #obey(session: Session, line: string, emit: Emit): void {
-    const { text, quit } = answer(line, this.#roster, (input) => this.#show(input));
+    const { text, quit } = answer(this.#harmless(line), this.#roster);
     this.#say(session, text, emit);
     if (quit) this.#end(session, 'quit', emit);
   }

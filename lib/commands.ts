@@ -1,5 +1,6 @@
 import * as protocol from './protocol.ts';
 import type { Roster } from './roster.ts';
+import { abbreviate } from './text.ts';
 
 export interface Answer {
   /** Lines for the asker. */
@@ -9,10 +10,10 @@ export interface Answer {
 }
 
 /**
- * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands. `show` makes
- * a piece of input fit to be repeated.
+ * Answers a line, trimmed, not empty and fit to be repeated, that is no message: a command, or nothing the server
+ * understands.
  */
-export function answer(line: string, roster: Roster, show: (input: string) => string): Answer {
+export function answer(line: string, roster: Roster): Answer {
   if (!line.startsWith('/')) {
     return say(protocol.error('no-recipient', '', "write '<name>: <text>', or /help"));
   }
@@ -27,7 +28,7 @@ export function answer(line: string, roster: Roster, show: (input: string) => st
     case '/quit':
       return { text: '', quit: true };
     default:
-      return say(protocol.error('unknown-command', show(command), 'see /help'));
+      return say(protocol.error('unknown-command', abbreviate(command), 'see /help'));
   }
 }
 

@@ -11,8 +11,24 @@ import type { Duplex } from 'node:stream';
 /** ms that one reading of the tables serves all who ask. */
 const FRESH = 200;
 
-/** The connections and, of each, the bytes that its peer has not acknowledged: a column of Linux's proc(5). */
-let table: { readonly read: number; readonly rows: Promise<ReadonlyMap<string, number>> } | undefined;
+/** Bytes unacknowledged, by connection. */
+let queues: { readonly read: number; readonly rows: Promise<ReadonlyMap<string, number>> } | undefined;
+
+/** A row of Linux's tables of connections, see proc(5). */
+const ROW = /^ *\d+: \w+:(\w+) (\w+):(\w+) \w+ (\w+):\w+ (\w+):\w+ (\w+)/gm;
+
+interface Row {
+  readonly connection: string;
+  readonly unacknowledged: number;
+  /** How often what is unacknowledged was sent again, in a row. */
+  readonly retransmissions: number;
+}
+
+/**
+ * Retransmissions without an answer, at growing distances, after which a peer is held to have vanished: about a minute
+ * on a fast network. TCP itself would go on for a quarter of an hour.
+ */
+const HOPELESS = 8;
 
 /**
  * Bytes written to `socket` that its peer has not acknowledged. Node sees progress only when the kernel's buffer, which
@@ -20,12 +36,24 @@ let table: { readonly read: number; readonly rows: Promise<ReadonlyMap<string, n
  * `undefined` where the system has no such table, or the socket is not in it.
  */
 export async function unacknowledged(socket: Duplex): Promise<number | undefined> {
-  if (!(socket instanceof Socket)) return undefined;
-  const { localPort, remoteAddress, remotePort } = socket;
-  if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return undefined;
+  const key = connectionOf(socket);
+  if (key === undefined) return undefined;
   const now = performance.now();
-  if (table === undefined || now - table.read > FRESH) table = { read: now, rows: readTables() };
-  return (await table.rows).get(keyOf(localPort, canonical(remoteAddress), remotePort));
+  if (queues === undefined || now - queues.read > FRESH) queues = { read: now, rows: readQueues() };
+  return (await queues.rows).get(key);
+}
+
+/**
+ * Of `sockets`, those whose peer has not answered for so long that it must be gone. TCP keepalive does not notice it
+ * while something is on its way.
+ */
+export async function vanished<T extends { readonly socket: Duplex }>(sockets: Iterable<T>): Promise<T[]> {
+  const gone = new Set<string>();
+  for (const { connection, retransmissions } of await readRows()) {
+    if (retransmissions >= HOPELESS) gone.add(connection);
+  }
+  if (gone.size === 0) return [];
+  return [...sockets].filter(({ socket }) => gone.has(connectionOf(socket) ?? ''));
 }
 
 /** Files and sockets that this process may still open; `undefined` where the system does not tell. */
@@ -44,24 +72,32 @@ export function untaken(socket: Duplex): number | undefined {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined;
 }
 
-async function readTables(): Promise<ReadonlyMap<string, number>> {
-  const rows = new Map<string, number>();
-  for (const path of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
-    const text = await readFile(path, 'latin1').catch(() => '');
-    for (const line of text.split('\n').slice(1)) {
-      const [, local = '', remote = '', , queues = ''] = line.trim().split(/\s+/);
-      const [, localPort = ''] = local.split(':');
-      const [address = '', remotePort = ''] = remote.split(':');
-      const [sending = ''] = queues.split(':');
-      const key = keyOf(parseInt(localPort, 16), canonical(addressOf(address)), parseInt(remotePort, 16));
-      rows.set(key, parseInt(sending, 16));
-    }
-  }
-  return rows;
+async function readQueues(): Promise<ReadonlyMap<string, number>> {
+  return new Map((await readRows()).map((row) => [row.connection, row.unacknowledged]));
 }
 
-function keyOf(localPort: number, remoteAddress: string, remotePort: number): string {
-  return `${localPort} ${remoteAddress} ${remotePort}`;
+async function readRows(): Promise<Row[]> {
+  const paths = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
+  const tables = await Promise.all(paths.map((path) => readFile(path, 'latin1').catch(() => '')));
+  return tables.flatMap((table) => Array.from(table.matchAll(ROW), rowOf));
+}
+
+function rowOf(match: readonly string[]): Row {
+  const [, localPort = '', address = '', remotePort = '', bytes = '', timer = '', probes = ''] = match;
+  return {
+    connection: `${parseInt(localPort, 16)} ${canonical(addressOf(address))} ${parseInt(remotePort, 16)}`,
+    unacknowledged: parseInt(bytes, 16),
+    // Other timers count other things here: one of them how often a peer was asked that has no room, which is none gone.
+    retransmissions: timer === '01' ? parseInt(probes, 16) : 0,
+  };
+}
+
+/** What tells a connection from all others of this machine. */
+function connectionOf(socket: Duplex): string | undefined {
+  if (!(socket instanceof Socket)) return undefined;
+  const { localPort, remoteAddress, remotePort } = socket;
+  if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return undefined;
+  return `${localPort} ${canonical(remoteAddress)} ${remotePort}`;
 }
 
 /** `0100007F` as 127.0.0.1, and four such words as IPv6: each word in the machine's byte order, on Linux the little. */

@@ -17,6 +17,7 @@ const MESSAGE = Buffer.from('\nfrom ');
 export class Outlet {
   readonly #session: Session;
   readonly #timeout: number;
+  readonly #tolerable: () => boolean;
   #failure: 'slow-consumer' | 'reset' | undefined;
   /** Writes that the socket has not reported back about. */
   #outstanding = 0;
@@ -24,10 +25,14 @@ export class Outlet {
   #inFlight: Write | undefined;
   #settle: ((taken: boolean) => void) | undefined;
 
-  /** @param timeout ms that a peer may take nothing while something waits for it */
-  constructor(session: Session, timeout: number) {
+  /**
+   * @param timeout ms that a peer may take nothing while something waits for it
+   * @param tolerable whether what waits is not too much
+   */
+  constructor(session: Session, timeout: number, tolerable: () => boolean) {
     this.#session = session;
     this.#timeout = timeout;
+    this.#tolerable = tolerable;
     session.socket.once('close', () => {
       this.#fail('reset');
     });
@@ -61,8 +66,8 @@ export class Outlet {
     }
     this.#inFlight = write;
     return new Promise((resolve) => {
-      const watch = new Watch(socket, this.#timeout, () => {
-        this.giveUp();
+      const watch = new Watch(socket, this.#timeout, this.#tolerable, () => {
+        this.#fail('slow-consumer');
       });
       this.#settle = (taken) => {
         watch.stop();
@@ -70,11 +75,6 @@ export class Outlet {
         resolve(taken);
       };
     });
-  }
-
-  /** Writes nothing more: the peer does not read. */
-  giveUp(): void {
-    this.#fail('slow-consumer');
   }
 
   /** Closes the connection at once, and credits the part of a write under way that the kernel has taken. */

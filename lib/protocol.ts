@@ -31,6 +31,8 @@ export type EndReason =
   | 'idle'
   /** The peer did not read what waited for it. */
   | 'slow-consumer'
+  /** The peer does not answer any more. */
+  | 'vanished'
   /** The connection broke. */
   | 'reset'
   /** The drain deadline, or a second signal, cut the session off. */

@@ -1,8 +1,21 @@
-import { Observable, Subject, concat, defer, filter, groupBy, map, mergeMap, of, takeUntil, tap } from 'rxjs';
+import {
+  Observable,
+  Subject,
+  concat,
+  defer,
+  filter,
+  groupBy,
+  interval,
+  map,
+  mergeMap,
+  of,
+  takeUntil,
+  tap,
+} from 'rxjs';
 import type { GroupedObservable, OperatorFunction } from 'rxjs';
 import { broker } from './broker.ts';
 import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
-import { freeDescriptors } from './kernel.ts';
+import { freeDescriptors, vanished } from './kernel.ts';
 import { REFUSALS, listen } from './listen.ts';
 import { type ServerOptions, serverOptions } from './options.ts';
 import { reader } from './reader.ts';
@@ -102,12 +115,21 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
           tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
         }),
     });
+    const sweep = interval(SWEEP).pipe(mergeMap(() => vanished(tally.open)));
+    out.add(
+      sweep.subscribe((gone) => {
+        for (const session of gone) session.dismiss('vanished');
+      }),
+    );
     return concat(
       run$,
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
     ).subscribe(out);
   });
 }
+
+/** ms between two looks for peers that vanished. */
+const SWEEP = 30_000;
 
 /** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;

@@ -4,13 +4,17 @@ import { unacknowledged } from './kernel.ts';
 /** How often one looks in each time-out. */
 const LOOKS = 4;
 
-/** Watches a connection that something waits for, and calls `onStuck` when its peer has taken nothing for the time-out. */
+/**
+ * Watches a connection that something waits for, and calls `onStuck` when its peer has taken nothing for the time-out, or
+ * from one look to the next while more waits than is tolerable. A burst alone is no reason: many may write to a peer
+ * that reads all the time.
+ */
 export class Watch {
   readonly #timer: NodeJS.Timeout;
   #stopped = false;
 
   /** @param timeout ms */
-  constructor(socket: Duplex, timeout: number, onStuck: () => void) {
+  constructor(socket: Duplex, timeout: number, tolerable: () => boolean, onStuck: () => void) {
     let progress = performance.now();
     let last: number | undefined;
     const look = async () => {
@@ -19,7 +23,8 @@ export class Watch {
       // The first look only tells where the peer is; where the system does not tell, none ever shows progress.
       if (last !== undefined && left !== last) progress = now;
       last = left;
-      if (!this.#stopped && now - progress >= timeout) onStuck();
+      const patience = tolerable() ? timeout : timeout / LOOKS;
+      if (!this.#stopped && now - progress >= patience) onStuck();
     };
     this.#timer = setInterval(() => void look(), timeout / LOOKS);
   }

@@ -8,7 +8,7 @@ import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
 
 export interface WriterOptions extends LingerOptions {
-  /** Bytes that may wait for one recipient; one that lets more wait is cut off. */
+  /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
   readonly maxPending: number;
   /** ms that a write may wait for a peer that does not read. */
   readonly writeTimeout: number;
@@ -34,8 +34,8 @@ export function writer(
   return new Observable((out) => {
     const session = deliveries.key;
     const { maxPending, writeTimeout, lingerTimeout, plain } = options;
-    const outlet = new Outlet(session, writeTimeout);
     const backlog = new Backlog(maxPending * SOFT_PART);
+    const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
     let reason: EndReason = 'deadline';
     out.add(() => {
       backlog.release();
@@ -43,14 +43,9 @@ export function writer(
       depart(session, reason);
     });
 
-    const cutOff = () => {
-      outlet.giveUp();
-      session.dismiss('slow-consumer');
-    };
     const pending$ = deliveries.pipe(
       tap((delivery) => {
         backlog.add(delivery);
-        if (backlog.bytes > maxPending) cutOff();
       }),
     );
     const write = async (): Promise<void> => {
@@ -59,7 +54,7 @@ export function writer(
       for await (const batch of bufferedValuesFrom(pending$)) {
         for (const piece of writes(batch)) {
           const goOn = outlet.write(piece);
-          if (goOn !== true && !(await goOn) && outlet.failure === 'slow-consumer') cutOff();
+          if (goOn !== true && !(await goOn)) session.dismiss(outlet.failure ?? 'reset');
           backlog.remove(piece.bytes.length);
         }
         end = batch.at(-1)?.end ?? end;
