@@ -8,12 +8,19 @@ export class Peer {
   ended = false;
   closed = false;
   error: Error | undefined;
+  /** This end, as the server's events name it; empty until connected. */
+  address = '';
   readonly #chunks: Buffer[] = [];
+  #marks = 0;
 
   constructor(port: number) {
     // Half-open, as netcat: that the server ended does not end this side.
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     this.socket
+      .on(
+        'connect',
+        () => (this.address = `${this.socket.localAddress ?? ''}:${this.socket.localPort ?? ''}`),
+      )
       .on('data', (chunk: Buffer) => this.#chunks.push(chunk))
       .on('end', () => (this.ended = true))
       .on('close', () => (this.closed = true))
@@ -49,6 +56,13 @@ export class Peer {
   /** Breaks the connection with a reset. */
   reset(): void {
     this.socket.resetAndDestroy();
+  }
+
+  /** Resolves when the server has handled all that this peer has sent; for a peer that is logged in. */
+  async settled(): Promise<void> {
+    const pong = `* pong settled ${(this.#marks += 1)}\n`;
+    this.send(pong.replace('* pong', '/ping'));
+    await this.heard(pong);
   }
 
   /** Resolves when `text` has come. */

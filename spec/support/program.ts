@@ -9,6 +9,8 @@ export type LogLine = Readonly<Record<string, unknown>>;
 
 /** The program as an operator runs it: a process of its own. */
 export class Program {
+  static readonly #started: Program[] = [];
+
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
@@ -20,6 +22,9 @@ export class Program {
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.child.on('close', (code, signal) => (this.result = code ?? signal ?? undefined));
+    // Input that comes too late for the program is not what a test is about.
+    this.child.stdin?.on('error', () => {});
+    Program.#started.push(this);
   }
 
   /** A server on a free port; resolves when it listens. */
@@ -27,6 +32,11 @@ export class Program {
     const program = new Program(['--port', '0', ...args]);
     const { port } = await program.logged('listening');
     return Object.assign(program, { port: Number(port) });
+  }
+
+  /** For `afterEach`: stops every program the test started, also one that was still starting. */
+  static async stopAll(): Promise<void> {
+    await Promise.all(Program.#started.splice(0).map((program) => program.stop()));
   }
 
   get log(): LogLine[] {
@@ -46,6 +56,16 @@ export class Program {
     const line = find();
     if (line === undefined) throw new Error(`ended without ${event}: ${this.stdout}${this.stderr}`);
     return line;
+  }
+
+  /** Types into the program. */
+  send(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
+  /** Ends what is typed into the program. */
+  end(): void {
+    this.child.stdin?.end();
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,0 +1,173 @@
+/** What the wire protocol promises, with a Map of names and no thought of speed. */
+
+export interface ModelOptions {
+  readonly maxLine: number;
+  readonly plain: boolean;
+  readonly allowControlChars: boolean;
+}
+
+/** Stands in a transcript for wording that programs do not depend on. */
+const WORDING = '\u2026';
+
+/** Characters of input that an error repeats for certain. */
+const REPEATED = 64;
+
+const LINE_FEED = 0x0a;
+
+function trim(text: string): string {
+  return text.replace(/^\p{White_Space}+/u, '').replace(/\p{White_Space}+$/u, '');
+}
+
+function isName(name: string): boolean {
+  const forbidden = /^[/#*!@]|[,:]|[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+  const { length } = Buffer.from(name);
+  return length >= 1 && length <= 64 && !forbidden.test(name);
+}
+
+/** One client and all that it is to be sent, line by line. */
+export class ModelPeer {
+  readonly transcript: string[] = [];
+  name: string | undefined;
+  ended = false;
+  accepted = 0;
+  delivered = 0;
+  /** The line that has no newline yet. */
+  unfinished: number[] = [];
+  first = true;
+}
+
+export class Model {
+  readonly #options: ModelOptions;
+  readonly #here = new Map<string, ModelPeer>();
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+  }
+
+  /** The server reads a chunk. */
+  receive(peer: ModelPeer, chunk: Uint8Array): void {
+    for (const byte of chunk) {
+      if (byte !== LINE_FEED) peer.unfinished.push(byte);
+      else this.#endLine(peer);
+    }
+  }
+
+  /** The peer's input ends. */
+  end(peer: ModelPeer): void {
+    if (peer.unfinished.length > 0) this.#endLine(peer);
+    this.#close(peer, 'eof');
+  }
+
+  /** Everybody's session ends; half a line counts for nothing. */
+  shutdown(peers: readonly ModelPeer[]): void {
+    for (const peer of peers) this.#close(peer, 'shutdown');
+  }
+
+  #endLine(peer: ModelPeer): void {
+    let bytes = Buffer.from(peer.unfinished);
+    peer.unfinished = [];
+    if (peer.first && bytes.subarray(0, 3).equals(Buffer.from('\ufeff'))) bytes = bytes.subarray(3);
+    peer.first = false;
+    if (peer.ended) return;
+    if (bytes.length - (bytes.at(-1) === 0x0d ? 1 : 0) > this.#options.maxLine) {
+      this.#refuse(peer, 'line-too-long', String(this.#options.maxLine));
+      return;
+    }
+    const line = trim(bytes.toString());
+    if (line === '') return;
+    if (peer.name === undefined) this.#login(peer, line);
+    else if (line.startsWith('/')) this.#command(peer, peer.name, line);
+    else this.#message(peer, peer.name, line);
+  }
+
+  #login(peer: ModelPeer, line: string): void {
+    const name = line.normalize('NFC');
+    if (/^[A-Z]+ \S+ HTTP\/\d/.test(line)) {
+      this.#refuse(peer, 'not-chat');
+      this.#close(peer, 'not-chat');
+    } else if (!isName(name)) {
+      this.#refuse(peer, 'name-invalid', name);
+    } else if (this.#here.has(name)) {
+      this.#refuse(peer, 'name-taken', name);
+    } else {
+      peer.name = name;
+      this.#here.set(name, peer);
+      this.#notice(peer, `* welcome ${name}`);
+    }
+  }
+
+  #message(peer: ModelPeer, sender: string, line: string): void {
+    const colon = line.indexOf(':');
+    const names = line.slice(0, Math.max(colon, 0)).split(',');
+    const dests = new Set(names.map((name) => trim(name).normalize('NFC')).filter((name) => name !== ''));
+    if (dests.size === 0) {
+      this.#refuse(peer, 'no-recipient');
+      return;
+    }
+    peer.accepted += 1;
+    const text = this.#shown(trim(line.slice(colon + 1)));
+    for (const dest of dests) {
+      const recipient = this.#here.get(dest);
+      if (recipient === undefined) continue;
+      recipient.delivered += 1;
+      recipient.transcript.push(`from ${sender}: ${text}`);
+    }
+    for (const dest of dests) if (!this.#here.has(dest)) this.#refuse(peer, 'not-connected', dest);
+  }
+
+  #command(peer: ModelPeer, name: string, line: string): void {
+    const [, command = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
+    if (command === '/who') {
+      this.#notice(peer, `* who ${this.#here.size}: ${Array.from(this.#here.keys()).join(', ')}`);
+    } else if (command === '/ping') {
+      this.#notice(peer, trim(`* pong ${argument}`));
+    } else if (command === '/quit') {
+      this.#close(peer, 'quit');
+      this.#here.delete(name);
+    } else {
+      this.#refuse(peer, 'unknown-command', command);
+    }
+  }
+
+  #close(peer: ModelPeer, reason: string): void {
+    if (peer.ended) return;
+    peer.ended = true;
+    if (peer.name !== undefined) this.#here.delete(peer.name);
+    this.#notice(peer, `* closing ${reason}: accepted ${peer.accepted}, delivered ${peer.delivered}`);
+  }
+
+  #refuse(peer: ModelPeer, code: string, subject = ''): void {
+    const shown = Array.from(this.#shown(subject));
+    const certain = shown.slice(0, REPEATED).join('');
+    const rest = shown.length > REPEATED ? WORDING : `: ${WORDING}`;
+    this.#notice(peer, `! ${code}${subject === '' ? '' : ' '}${certain}${rest}`);
+  }
+
+  #notice(peer: ModelPeer, line: string): void {
+    if (!this.#options.plain) peer.transcript.push(line);
+  }
+
+  #shown(text: string): string {
+    if (this.#options.allowControlChars) return text;
+    return Array.from(text, (character) => {
+      const code = character.charCodeAt(0);
+      if (code === 0x09) return character;
+      if (code < 0x20) return String.fromCharCode(0x2400 + code);
+      if (code === 0x7f) return '\u2421';
+      return code >= 0x80 && code <= 0x9f ? '\ufffd' : character;
+    }).join('');
+  }
+}
+
+/**
+ * The lines that came, with the wording of an error left out where the model leaves it out and it is not empty: equal
+ * to the model's transcript if the server did right.
+ */
+export function withoutWording(came: readonly string[], expected: readonly string[]): string[] {
+  return came.map((line, index) => {
+    const model = expected[index] ?? '';
+    const certain = model.slice(0, -WORDING.length);
+    const fits = model.startsWith('! ') && line.startsWith(certain) && line.length > certain.length;
+    return fits ? model : line;
+  });
+}

@@ -1,0 +1,96 @@
+import type { Subscription } from 'rxjs';
+import { type ServerEvent, type ServerOptions, chatServer } from '../../lib/index.ts';
+import { Peer } from './peer.ts';
+import { until } from './until.ts';
+
+type EventOf<T extends ServerEvent['type']> = Extract<ServerEvent, { type: T }>;
+
+const started = new Set<Server>();
+
+/** For `afterEach`: stops every server that a test started, and the peers that it made through them. */
+export function stopServers(): void {
+  for (const server of started) server.stop();
+  started.clear();
+}
+
+/** A server in this process, on a free port unless told otherwise, with all that it told. */
+export class Server {
+  readonly events: ServerEvent[] = [];
+  failure: unknown;
+  completed = false;
+  readonly #peers: Peer[] = [];
+  readonly #subscription: Subscription;
+
+  constructor(options: Partial<ServerOptions> = {}) {
+    this.#subscription = chatServer({ port: 0, ...options }).subscribe({
+      next: (event) => this.events.push(event),
+      error: (failure: unknown) => (this.failure = failure),
+      complete: () => (this.completed = true),
+    });
+    started.add(this);
+  }
+
+  /** Resolves when the server listens. */
+  static async start(options: Partial<ServerOptions> = {}): Promise<Server> {
+    const server = new Server(options);
+    await server.told('listening');
+    return server;
+  }
+
+  get port(): number {
+    const [listening] = this.all('listening');
+    if (listening === undefined) throw new Error('the server does not listen');
+    return listening.port;
+  }
+
+  all<T extends ServerEvent['type']>(type: T): EventOf<T>[] {
+    return this.events.filter((event): event is EventOf<T> => event.type === type);
+  }
+
+  /** The first event of this type for which `fits` holds, waited for. */
+  async told<T extends ServerEvent['type']>(
+    type: T,
+    fits: (event: EventOf<T>) => boolean = () => true,
+  ): Promise<EventOf<T>> {
+    const find = () => this.all(type).find(fits);
+    await until(
+      () => find() !== undefined || this.failure !== undefined,
+      () => `event ${type}; came ${JSON.stringify(this.events)}`,
+    );
+    const event = find();
+    if (event === undefined) throw new Error(`no event ${type}`, { cause: this.failure });
+    return event;
+  }
+
+  /** A connection that has not said anything yet. */
+  connect(): Peer {
+    const peer = new Peer(this.port);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  /** Connects and logs in; resolves when the server took the login. */
+  async login(name: string): Promise<Peer> {
+    const peer = this.connect();
+    peer.send(`${name}\n`);
+    await this.told('joined', ({ remote }) => remote === peer.address);
+    return peer;
+  }
+
+  /** A whole session: sends `input`, half-closes, and resolves with all that came. */
+  async converse(...input: (string | Buffer)[]): Promise<string> {
+    const peer = this.connect();
+    for (const part of input) peer.send(part);
+    peer.end();
+    return peer.whole();
+  }
+
+  unsubscribe(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  stop(): void {
+    this.unsubscribe();
+    for (const { socket } of this.#peers) socket.destroy();
+  }
+}
