@@ -2,7 +2,7 @@ import { reader } from '../lib/reader.ts';
 import { shutdownOf } from '../lib/shutdown.ts';
 import { chat, inVirtualTime, notesOf, peer, readerOf, slowly } from './marbles.ts';
 
-const limits = { maxLine: 100, loginTimeout: 30_000 };
+const limits = { maxLine: 100, loginTimeout: 30_000, idleTimeout: 0, maxRate: 0 };
 
 describe('A session', () => {
   it(

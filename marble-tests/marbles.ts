@@ -59,6 +59,7 @@ export function theBroker(
 ): Stages['broker'] {
   const defaults = {
     maxConnections: 100,
+    maxConnectionsPerAddress: 0,
     maxLine: 100,
     loginTimeout: 30_000,
     plain: false,

@@ -4,7 +4,7 @@ import { reader } from '../lib/reader.ts';
 import type { Session } from '../lib/session.ts';
 import { inVirtualTime, peer } from './marbles.ts';
 
-const limits = { maxLine: 10, loginTimeout: 100 };
+const limits = { maxLine: 10, loginTimeout: 100, idleTimeout: 0, maxRate: 0 };
 
 /** A stream tells of its data in real time, so here the events of the socket are made by hand. */
 function feed({ socket }: Session, input$: Observable<string>): void {
