@@ -103,7 +103,20 @@ const run = fc
 
 const command = utf8(
   fc.constantFrom(
-    ...['/who', '/who ', '/ping', '/ping a: b', ' /ping  two  words ', '/nope', '/', '/Who', '/quit'],
+    ...[
+      '/who',
+      '/who ',
+      '/ping',
+      '/ping a: b',
+      ' /ping  two  words ',
+      '/ping \x1b[2J\x07x',
+      '/ping\x0bx',
+      '/p\x7f',
+      '/nope',
+      '/',
+      '/Who',
+      '/quit',
+    ],
   ),
 );
 

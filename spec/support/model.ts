@@ -116,7 +116,7 @@ export class Model {
   }
 
   #command(peer: ModelPeer, name: string, line: string): void {
-    const [, command = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
+    const [, command = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(this.#shown(line)) ?? [];
     if (command === '/who') {
       this.#notice(peer, `* who ${this.#here.size}: ${Array.from(this.#here.keys()).join(', ')}`);
     } else if (command === '/ping') {
