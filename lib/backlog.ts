@@ -7,7 +7,8 @@ import type { Session } from './session.ts';
  */
 export class Backlog {
   readonly #softMark: number;
-  readonly #held = new Set<Session>();
+  /** Made when somebody is first held: most recipients never hold anybody. */
+  #held: Set<Session> | undefined;
   #bytes = 0;
 
   /** @param softMark in bytes */
@@ -21,7 +22,8 @@ export class Backlog {
 
   add({ bytes, from }: Delivery): void {
     this.#bytes += bytes.length;
-    if (this.#bytes <= this.#softMark || this.#held.has(from)) return;
+    if (this.#bytes <= this.#softMark || this.#held?.has(from) === true) return;
+    this.#held ??= new Set();
     this.#held.add(from);
     from.hold();
   }
@@ -33,7 +35,10 @@ export class Backlog {
   }
 
   release(): void {
-    for (const sender of this.#held) sender.release();
-    this.#held.clear();
+    const held = this.#held;
+    this.#held = undefined;
+    held?.forEach((sender) => {
+      sender.release();
+    });
   }
 }

@@ -127,12 +127,11 @@ class Broker {
 
   /** Takes one-byte text of whole lines, as far as the session lives. */
   #takeLines(session: Session, text: string, emit: Emit): void {
-    const plain = isPlain(text);
     for (let at = 0; at < text.length && this.#roster.has(session);) {
       if (session.name !== undefined) {
         const route = this.#routeAt(session, text, at);
         if (route !== undefined) {
-          at = this.#post(session, route, text, at, plain, emit);
+          at = this.#post(session, route, text, at, emit);
           continue;
         }
       }
@@ -175,23 +174,21 @@ class Broker {
    * Takes the message lines from `at` on that have the same destination list, as one delivery for each recipient.
    * Returns where they end.
    */
-  #post(session: Session, route: Route, text: string, at: number, plain: boolean, emit: Emit): number {
-    const { head, to, missing } = route;
-    const prefix = session.prefix;
-    const run: string[] = [];
-    let count = 0;
-    let from = at;
+  #post(session: Session, { head, to, missing }: Route, text: string, at: number, emit: Emit): number {
+    // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
+    const oneByOne = missing.length > 0 && to.length > 0;
+    const bodies: number[] = [];
+    let end = at;
     do {
-      const newline = text.indexOf('\n', from);
-      run.push(prefix, this.#body(text, from + head.length, newline, plain));
-      from = newline + 1;
-      count += 1;
-      // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
-    } while ((missing.length === 0 || to.length === 0) && text.startsWith(head, from));
+      const newline = text.indexOf('\n', end);
+      bodies.push(end + head.length, newline);
+      end = newline + 1;
+    } while (!oneByOne && text.startsWith(head, end));
+    const count = bodies.length / 2;
 
     session.accepted += count;
     if (to.length > 0) {
-      const bytes = Buffer.from(run.join(''), 'latin1');
+      const bytes = this.#wire(session, text, bodies);
       for (const recipient of to) {
         recipient.routed += count;
         emit({ to: recipient, bytes, count, from: session, end: undefined });
@@ -201,17 +198,16 @@ class Broker {
       const errors = missing.map((name) => this.#notConnected(name)).join('');
       this.#say(session, errors.repeat(count), emit);
     }
-    return from;
+    return end;
   }
 
-  /** The trimmed text of a message, with a newline, in one-byte text; `plain` where all of `text` is. */
-  #body(text: string, start: number, newline: number, plain: boolean): string {
-    if (!plain) return `${encode(this.#harmless(trim(decode(text.slice(start, newline)))))}\n`;
-    let from = start;
-    while (from < newline && isSpace(text.charCodeAt(from))) from += 1;
-    let end = newline;
-    while (end > from && isSpace(text.charCodeAt(end - 1))) end -= 1;
-    return end === newline ? text.slice(from, newline + 1) : `${text.slice(from, end)}\n`;
+  /** The `from` lines of message texts, each given by where it begins and ends in `text`. */
+  #wire({ prefix }: Session, text: string, bodies: readonly number[]): Buffer {
+    const quick = assemble(prefix, text, bodies, trimmed);
+    // Nearly always all is plain, so that is found out last, on the bytes, where it costs least.
+    if (isPlain(quick)) return quick;
+    const careful = (from: number, to: number) => encode(this.#harmless(trim(decode(text.slice(from, to)))));
+    return assemble(prefix, text, bodies, (_text, from, to) => `${careful(from, to)}\n`);
   }
 
   #login(session: Session, line: string, emit: Emit): void {
@@ -277,7 +273,27 @@ class Broker {
   }
 }
 
-/** Of plain text, which holds no other control characters. */
+/** The body of a message, and how to cut it out of a text. */
+type Cut = (text: string, from: number, to: number) => string;
+
+function assemble(prefix: string, text: string, bodies: readonly number[], cut: Cut): Buffer {
+  const run: string[] = [];
+  for (let index = 0; index < bodies.length; index += 2) {
+    run.push(prefix, cut(text, bodies[index] ?? 0, bodies[index + 1] ?? 0));
+  }
+  return Buffer.from(run.join(''), 'latin1');
+}
+
+/** One-byte text up to its newline, which it keeps, trimmed of what white space ASCII text has. */
+function trimmed(text: string, start: number, newline: number): string {
+  let from = start;
+  while (from < newline && isSpace(text.charCodeAt(from))) from += 1;
+  let end = newline;
+  while (end > from && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return end === newline ? text.slice(from, newline + 1) : `${text.slice(from, end)}\n`;
+}
+
+/** A space, a tab, or the `\r` of a line end. */
 function isSpace(code: number): boolean {
-  return code <= 0x20;
+  return code === 0x20 || code === 0x09 || code === 0x0d;
 }

@@ -53,6 +53,7 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
         out.next({ type: 'overlong', session });
       } else {
         out.next({ type: 'lines', session, text: piece });
+        if (session.name !== undefined) login.unsubscribe();
         throttle?.note(piece);
       }
     };
