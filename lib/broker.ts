@@ -7,7 +7,7 @@ import type { EndReason } from './protocol.ts';
 import { Roster } from './roster.ts';
 import { scatter } from './scatter.ts';
 import type { Session } from './session.ts';
-import { abbreviate, decode, defang, detach, encode, isPlain, printable, trim } from './text.ts';
+import { abbreviate, decode, defang, detach, encode, isPlain, trim } from './text.ts';
 
 export interface BrokerOptions {
   /** Connections at a time; one more is refused. */
@@ -64,6 +64,8 @@ class Broker {
   readonly #roster = new Roster();
   /** The last destination list of each sender. */
   readonly #routes = new WeakMap<Session, Route>();
+  /** Lines for the session at work. */
+  #replies = '';
 
   constructor(options: BrokerOptions, tell: (event: ServerEvent) => void) {
     this.#options = options;
@@ -81,24 +83,21 @@ class Broker {
     switch (event.type) {
       case 'lines':
         this.#takeLines(session, event.text, emit);
-        return;
-      case 'overlong':
+        break;
+      case 'overlong': {
+        const limit = String(this.#options.maxLine);
         this.#say(
-          session,
-          protocol.error(
-            'line-too-long',
-            String(this.#options.maxLine),
-            'a line has at most that many bytes; yours was dropped',
-          ),
-          emit,
+          protocol.error('line-too-long', limit, 'a line has at most that many bytes; yours was dropped'),
         );
-        return;
+        break;
+      }
       case 'ended':
         this.#dismiss(session, event.reason, emit);
-        return;
+        break;
       default:
         event satisfies never;
     }
+    this.#reply(session, emit);
   }
 
   #admit(session: Session, emit: Emit): void {
@@ -149,9 +148,10 @@ class Broker {
     const last = this.#routes.get(session);
     if (last?.version === this.#roster.version && text.startsWith(last.head, at)) return last;
 
-    const colon = text.indexOf(':', at);
-    if (colon < 0 || colon > text.indexOf('\n', at)) return undefined;
-    const head = detach(text.slice(at, colon + 1));
+    // Within the line alone: looking on to the end of the text, line after line, would be quadratic.
+    const length = text.slice(at, text.indexOf('\n', at)).indexOf(':') + 1;
+    if (length === 0) return undefined;
+    const head = detach(text.slice(at, at + length));
     const list = trim(decode(head.slice(0, -1)));
     if (list.startsWith('/')) return undefined;
     const names = new Set(list.split(',').map(normalizeName));
@@ -188,6 +188,7 @@ class Broker {
 
     session.accepted += count;
     if (to.length > 0) {
+      this.#reply(session, emit);
       const bytes = this.#wire(session, text, bodies);
       for (const recipient of to) {
         recipient.routed += count;
@@ -196,7 +197,7 @@ class Broker {
     }
     if (missing.length > 0) {
       const errors = missing.map((name) => this.#notConnected(name)).join('');
-      this.#say(session, errors.repeat(count), emit);
+      this.#say(errors.repeat(count));
     }
     return end;
   }
@@ -218,45 +219,54 @@ class Broker {
     const name = normalizeName(line);
     const problem = nameProblem(name);
     if (problem !== undefined) {
-      this.#refuseName(session, 'name-invalid', name, problem, emit);
+      this.#refuseName(session, 'name-invalid', name, problem);
     } else if (this.#roster.find(name) !== undefined) {
-      this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another', emit);
+      this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another');
     } else {
       session.prefix = encode(protocol.messagePrefix(name));
       this.#roster.join(session, detach(name));
-      this.#say(session, protocol.welcome(name), emit);
+      this.#say(protocol.welcome(name));
       this.#tell({ type: 'joined', name, remote: session.remote });
     }
   }
 
   /** A line of a logged-in session that is no message. */
   #obey(session: Session, line: string, emit: Emit): void {
-    const { text, quit } = answer(this.#harmless(line), this.#roster);
-    this.#say(session, text, emit);
+    const { text, quit } = answer(line, this.#roster, (input) => this.#harmless(input));
+    this.#say(text);
     if (quit) this.#end(session, 'quit', emit);
   }
 
-  #refuseName(session: Session, code: RefusalCode, name: string, why: string, emit: Emit): void {
-    this.#say(session, protocol.error(code, this.#show(name), why), emit);
-    this.#tell({ type: 'refused', code, name: abbreviate(printable(name)), remote: session.remote });
+  #refuseName(session: Session, code: RefusalCode, name: string, why: string): void {
+    this.#say(protocol.error(code, this.#show(name), why));
+    // What is no name may be anything, a message to somebody included: it is not for the log.
+    const known = code === 'name-taken' ? name : undefined;
+    this.#tell({ type: 'refused', code, name: known, remote: session.remote });
   }
 
   /** Refuses the connection as a whole. */
   #turnAway(session: Session, code: RefusalCode & EndReason, why: string, emit: Emit): void {
-    this.#say(session, protocol.error(code, '', why), emit);
+    this.#say(protocol.error(code, '', why));
     this.#tell({ type: 'refused', code, name: undefined, remote: session.remote });
     this.#end(session, code, emit);
   }
 
   #end(session: Session, reason: EndReason, emit: Emit): void {
+    this.#reply(session, emit);
     this.#roster.leave(session);
     emit({ to: session, bytes: NOTHING, count: 0, from: session, end: reason });
     session.dismiss(reason);
   }
 
-  #say(session: Session, text: string, emit: Emit): void {
-    if (this.#options.plain) return;
-    emit({ to: session, bytes: Buffer.from(text), count: 0, from: session, end: undefined });
+  /** Says something to the session at work, in one delivery with what else there is to say before its next message. */
+  #say(text: string): void {
+    if (!this.#options.plain) this.#replies += text;
+  }
+
+  #reply(session: Session, emit: Emit): void {
+    if (this.#replies === '') return;
+    emit({ to: session, bytes: Buffer.from(this.#replies), count: 0, from: session, end: undefined });
+    this.#replies = '';
   }
 
   #notConnected(name: string): string {

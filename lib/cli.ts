@@ -50,8 +50,9 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .addOption(optionOf('host', 'address of the server'))
     .addOption(optionOf('port', 'port of the server'))
     .option('--name <name>', 'log in with this name')
-    .action((options: Record<string, unknown>) => {
-      order = { command: 'connect', options };
+    .action((_options: unknown, command: Command) => {
+      // Also what stands before the word `connect`.
+      order = { command: 'connect', options: command.optsWithGlobals() };
     });
 
   try {

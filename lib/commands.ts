@@ -1,6 +1,6 @@
 import * as protocol from './protocol.ts';
 import type { Roster } from './roster.ts';
-import { abbreviate } from './text.ts';
+import { abbreviate, splitWord } from './text.ts';
 
 export interface Answer {
   /** Lines for the asker. */
@@ -10,25 +10,25 @@ export interface Answer {
 }
 
 /**
- * Answers a line, trimmed, not empty and fit to be repeated, that is no message: a command, or nothing the server
- * understands.
+ * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands. `harmless`
+ * makes a piece of input fit to be repeated.
  */
-export function answer(line: string, roster: Roster): Answer {
+export function answer(line: string, roster: Roster, harmless: (input: string) => string): Answer {
   if (!line.startsWith('/')) {
     return say(protocol.error('no-recipient', '', "write '<name>: <text>', or /help"));
   }
-  const [command = '', argument = ''] = line.split(/\s+(.*)/s);
-  switch (command) {
+  const { word, rest } = splitWord(line);
+  switch (word) {
     case '/who':
       return say(protocol.who(roster.names));
     case '/ping':
-      return say(protocol.pong(argument));
+      return say(protocol.pong(harmless(rest)));
     case '/help':
       return say(protocol.help());
     case '/quit':
       return { text: '', quit: true };
     default:
-      return say(protocol.error('unknown-command', abbreviate(command), 'see /help'));
+      return say(protocol.error('unknown-command', abbreviate(harmless(word)), 'see /help'));
   }
 }
 

@@ -1,5 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -8,17 +7,15 @@ import type { Duplex } from 'node:stream';
  * answer is `undefined` its users go by what Node says.
  */
 
-/** ms that one reading of the tables serves all who ask. */
-const FRESH = 200;
+/** ms that one reading of the table serves all who ask. */
+const FRESH = 100;
 
-/** Bytes unacknowledged, by connection. */
-let queues: { readonly read: number; readonly rows: Promise<ReadonlyMap<string, number>> } | undefined;
+let table: { readonly read: number; readonly rows: ReadonlyMap<string, Row> } | undefined;
 
 /** A row of Linux's tables of connections, see proc(5). */
 const ROW = /^ *\d+: \w+:(\w+) (\w+):(\w+) \w+ (\w+):\w+ (\w+):\w+ (\w+)/gm;
 
 interface Row {
-  readonly connection: string;
   readonly unacknowledged: number;
   /** How often what is unacknowledged was sent again, in a row. */
   readonly retransmissions: number;
@@ -35,25 +32,26 @@ const HOPELESS = 8;
  * may be megabytes, has much room again: a peer that reads slowly but steadily looks dead for a minute.
  * `undefined` where the system has no such table, or the socket is not in it.
  */
-export async function unacknowledged(socket: Duplex): Promise<number | undefined> {
-  const key = connectionOf(socket);
-  if (key === undefined) return undefined;
-  const now = performance.now();
-  if (queues === undefined || now - queues.read > FRESH) queues = { read: now, rows: readQueues() };
-  return (await queues.rows).get(key);
+export function unacknowledged(socket: Duplex): number | undefined {
+  const connection = connectionOf(socket);
+  return connection === undefined ? undefined : connections().get(connection)?.unacknowledged;
 }
 
 /**
- * Of `sockets`, those whose peer has not answered for so long that it must be gone. TCP keepalive does not notice it
- * while something is on its way.
+ * Of `sessions`, those whose peer must be gone though Node has not noticed: what was sent to it goes unanswered, which
+ * TCP keepalive does not look for, or its reset waits behind input that nobody reads because the session is held.
  */
-export async function vanished<T extends { readonly socket: Duplex }>(sockets: Iterable<T>): Promise<T[]> {
-  const gone = new Set<string>();
-  for (const { connection, retransmissions } of await readRows()) {
-    if (retransmissions >= HOPELESS) gone.add(connection);
-  }
-  if (gone.size === 0) return [];
-  return [...sockets].filter(({ socket }) => gone.has(connectionOf(socket) ?? ''));
+export function vanished<T extends { readonly socket: Duplex; readonly held: boolean }>(
+  sessions: Iterable<T>,
+): T[] {
+  const rows = connections();
+  if (rows.size === 0) return [];
+  return [...sessions].filter(({ socket, held }) => {
+    const connection = connectionOf(socket);
+    if (connection === undefined) return false;
+    const row = rows.get(connection);
+    return row === undefined ? held : row.retransmissions >= HOPELESS;
+  });
 }
 
 /** Files and sockets that this process may still open; `undefined` where the system does not tell. */
@@ -72,24 +70,26 @@ export function untaken(socket: Duplex): number | undefined {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined;
 }
 
-async function readQueues(): Promise<ReadonlyMap<string, number>> {
-  return new Map((await readRows()).map((row) => [row.connection, row.unacknowledged]));
+function connections(): ReadonlyMap<string, Row> {
+  const now = performance.now();
+  if (table === undefined || now - table.read > FRESH) table = { read: now, rows: readTable() };
+  return table.rows;
 }
 
-async function readRows(): Promise<Row[]> {
-  const paths = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
-  const tables = await Promise.all(paths.map((path) => readFile(path, 'latin1').catch(() => '')));
-  return tables.flatMap((table) => Array.from(table.matchAll(ROW), rowOf));
-}
-
-function rowOf(match: readonly string[]): Row {
-  const [, localPort = '', address = '', remotePort = '', bytes = '', timer = '', probes = ''] = match;
-  return {
-    connection: `${parseInt(localPort, 16)} ${canonical(addressOf(address))} ${parseInt(remotePort, 16)}`,
-    unacknowledged: parseInt(bytes, 16),
-    // Other timers count other things here: one of them how often a peer was asked that has no room, which is none gone.
-    retransmissions: timer === '01' ? parseInt(probes, 16) : 0,
-  };
+function readTable(): ReadonlyMap<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const path of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
+    if (!existsSync(path)) continue;
+    for (const match of readFileSync(path, 'latin1').matchAll(ROW)) {
+      const [, localPort = '', address = '', remotePort = '', bytes = '', timer = '', probes = ''] = match;
+      rows.set(`${parseInt(localPort, 16)} ${canonical(addressOf(address))} ${parseInt(remotePort, 16)}`, {
+        unacknowledged: parseInt(bytes, 16),
+        // Other timers count other things here: one of them how often a peer was asked that has no room, and is there.
+        retransmissions: timer === '01' ? parseInt(probes, 16) : 0,
+      });
+    }
+  }
+  return rows;
 }
 
 /** What tells a connection from all others of this machine. */

@@ -1,50 +1,49 @@
 import type { Duplex } from 'node:stream';
-import { unacknowledged } from './kernel.ts';
+import { unacknowledged, untaken } from './kernel.ts';
 
 export interface LingerOptions {
-  /** ms that the last words may take to be written. */
-  readonly writeTimeout: number;
   /** ms of silence after which a peer that does not hang up is hung up on. */
   readonly lingerTimeout: number;
-  /** ms that all of it may take. */
-  readonly drainTimeout: number;
+  /** ms that a peer may take nothing while something is on its way to it. */
+  readonly writeTimeout: number;
 }
 
+/** Linger timeouts granted to a peer that has all that was for it and talks on. */
+const TALK = 4;
+
 /**
- * The lingering close: writes `lastWords`, half-closes, then reads on and discards until the peer closes too or is
- * quiet: says nothing, and takes nothing either of what is still on its way. Closing at once would make the kernel answer
- * unread or late input with a reset, which destroys that. Resolves when the socket is closed.
+ * The lingering close of a connection that was half-closed: reads on and discards until the peer closes too, or is
+ * quiet, which is to say nothing and to take nothing of what is on its way. Closing at once would make the kernel answer
+ * unread or late input with a reset, which destroys that. Resolves when the socket is closed; `hangUp` is to close it.
  */
-export function lingeringClose(socket: Duplex, lastWords: string, options: LingerOptions): Promise<void> {
+export function lingeringClose(socket: Duplex, options: LingerOptions, hangUp: () => void): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed) {
       resolve();
       return;
     }
-    const hangUp = () => {
-      socket.destroy();
-    };
-    let onItsWay: number | undefined;
-    const onQuiet = async () => {
-      const left = await unacknowledged(socket);
-      if (left === undefined || left === 0 || left === onItsWay) hangUp();
-      else patience.refresh();
+    const { lingerTimeout, writeTimeout } = options;
+    let heard = false;
+    let onItsWay = Infinity;
+    let progress = performance.now();
+    const look = setInterval(() => {
+      const left = (unacknowledged(socket) ?? 0) + (untaken(socket) ?? socket.writableLength);
+      const now = performance.now();
+      if (left < onItsWay) progress = now;
+      const patience = left > 0 ? writeTimeout : TALK * lingerTimeout;
+      const quiet = !heard && (left === 0 || left >= onItsWay);
+      if (quiet || now - progress >= patience) hangUp();
       onItsWay = left;
-    };
-    const limit = setTimeout(hangUp, options.drainTimeout);
-    let patience = setTimeout(hangUp, options.writeTimeout);
+      heard = false;
+    }, lingerTimeout);
     socket
-      .once('finish', () => {
-        clearTimeout(patience);
-        patience = setTimeout(() => void onQuiet(), options.lingerTimeout);
-        socket.on('data', () => patience.refresh());
+      .on('data', () => {
+        heard = true;
       })
       .once('close', () => {
-        clearTimeout(limit);
-        clearTimeout(patience);
+        clearInterval(look);
         resolve();
-      });
-    socket.resume();
-    socket.end(lastWords);
+      })
+      .resume();
   });
 }

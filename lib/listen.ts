@@ -1,5 +1,6 @@
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { Observable } from 'rxjs';
+import { remoteOf } from './session.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -42,7 +43,7 @@ export function listen(
     });
     server.maxConnections = maxConnections + REFUSALS;
     server.on('drop', (from) => {
-      onDropped(`${from?.remoteAddress ?? '?'}:${from?.remotePort ?? '?'}`);
+      onDropped(remoteOf(from?.remoteAddress, from?.remotePort));
     });
     server.on('error', (failure) => {
       out.error(failure);

@@ -12,7 +12,7 @@ export async function createLog(level: string, terminal: boolean): Promise<Logge
   const { default: pretty } = await import('pino-pretty');
   return pino(
     options,
-    pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', hideObject: true }),
+    pretty({ colorize: true, sync: true, ignore: 'name', translateTime: 'SYS:HH:MM:ss.l', hideObject: true }),
   );
 }
 

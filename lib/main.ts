@@ -19,6 +19,8 @@ type Written = Readonly<Record<string, unknown>>;
 async function serve(written: Written): Promise<number> {
   const { logLevel, ...options } = readSettings(written, process.env);
   const log = await createLog(logLevel, process.stdout.isTTY);
+  // Nobody reads what Node may have to warn of: no reason to stop serving.
+  process.stderr.on('error', () => {});
   // A bug: better no server than one that is half dead.
   process.on('uncaughtException', (failure) => {
     log.fatal(failure, 'unexpected failure');
@@ -48,7 +50,7 @@ async function serve(written: Written): Promise<number> {
 }
 
 async function connect(written: Written): Promise<number> {
-  const { host, port } = readSettings(written, process.env);
+  const { host, port } = readSettings(written, process.env, ['host', 'port']);
   const name = typeof written.name === 'string' ? written.name : undefined;
   await chat({ host, port, name }, process.stdin, process.stdout);
   return 0;

@@ -47,9 +47,11 @@ function whole(
   return { value, placeholder, help, check, read, show: String };
 }
 
-function seconds(value: number, help: string): Setting<number> {
+function seconds(value: number, help: string, least = 0): Setting<number> {
   const check = (given: number) =>
-    given >= 0 && given <= MAX_MS ? undefined : `must be a time from 0 to ${Math.floor(MAX_MS / 1000)} s`;
+    typeof given === 'number' && given >= least && given <= MAX_MS
+      ? undefined
+      : `must be a time from ${least / 1000} to ${Math.floor(MAX_MS / 1000)} s`;
   const read = (input: string) => (/^\d+(\.\d+)?$/.test(input) ? Math.round(Number(input) * 1000) : NaN);
   return {
     value: value * 1000,
@@ -87,9 +89,9 @@ export const settings = {
   port: whole(8080, [0, 65535], '<port>', 'port to listen on; 0 takes a free one and prints it'),
   drainTimeout: seconds(8, 'how long a shutdown may take to deliver what was accepted'),
   lingerTimeout: seconds(2, 'how long a closed session waits for a silent peer to hang up'),
-  loginTimeout: seconds(30, 'how long a connection may take to give its name'),
+  loginTimeout: seconds(30, 'how long a connection may take to give its name', 1),
   idleTimeout: seconds(0, 'how long a session may say nothing, 0 for ever'),
-  writeTimeout: seconds(10, 'how long a recipient may take nothing while something waits for it'),
+  writeTimeout: seconds(10, 'how long a recipient may take nothing while something waits for it', 1),
   maxLine: whole(65536, [1, 2 ** 28], '<bytes>', 'longest line, without its line end'),
   maxConnections: whole(10000, [1, 2 ** 24], '<number>', 'connections at a time'),
   maxConnectionsPerAddress: whole(0, [0, 2 ** 24], '<number>', 'of one address, 0 for any number'),
@@ -122,20 +124,23 @@ export class OptionError extends RangeError {
 /** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
 export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   const merged: Record<string, unknown> = { shutdown$: options.shutdown$ };
+  const unknown = Object.keys(options).find((key) => !(key in settings) && key !== 'shutdown$');
+  if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
   for (const key of keys()) merged[key] = checked(key, key, options[key as keyof ServerOptions]);
   return merged as unknown as ServerOptions;
 }
 
 /**
  * What an operator wrote, as settings: an option wins over the environment (`A_CHAT_PORT` for `--port`), that over the
- * default. An empty variable counts as unset. Throws an `OptionError` that names the option or variable.
+ * default. An empty variable counts as unset, and what is not `wanted` is not looked at. Throws an `OptionError` that names the option or variable.
  */
-export function readSettings(
+export function readSettings<K extends Key = Key>(
   options: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
-): Settings {
+  wanted: readonly K[] = keys() as K[],
+): Pick<Settings, K> {
   const merged: Record<string, unknown> = {};
-  for (const key of keys()) {
+  for (const key of wanted) {
     const option = options[key];
     const variable = environment[variableOf(key)];
     const given = option ?? (variable === '' ? undefined : variable);
@@ -143,7 +148,7 @@ export function readSettings(
     const value = typeof given === 'string' ? settings[key].read(given) : given;
     merged[key] = checked(key, source, value, given);
   }
-  return merged as unknown as Settings;
+  return merged as unknown as Pick<Settings, K>;
 }
 
 export function keys(): Key[] {

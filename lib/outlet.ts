@@ -1,4 +1,5 @@
-import { untaken } from './kernel.ts';
+import { unacknowledged, untaken } from './kernel.ts';
+import { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 import { Watch } from './watch.ts';
 
@@ -8,21 +9,20 @@ export interface Write {
   readonly count: number;
 }
 
-const MESSAGE = Buffer.from('\nfrom ');
-
 /**
  * The write side of one connection, and the only place that writes messages to it. It credits its session with what
- * the operating system has taken.
+ * the operating system has taken, and takes back what that could not deliver when the connection is cut off.
  */
 export class Outlet {
   readonly #session: Session;
   readonly #timeout: number;
   readonly #tolerable: () => boolean;
+  readonly #ledger = new Ledger();
   #failure: 'slow-consumer' | 'reset' | undefined;
   /** Writes that the socket has not reported back about. */
   #outstanding = 0;
-  /** The one of them that the kernel did not take at once. */
-  #inFlight: Write | undefined;
+  /** Messages in the one of them that the kernel did not take at once. */
+  #inFlight = 0;
   #settle: ((taken: boolean) => void) | undefined;
 
   /**
@@ -34,7 +34,7 @@ export class Outlet {
     this.#timeout = timeout;
     this.#tolerable = tolerable;
     session.socket.once('close', () => {
-      this.#fail('reset');
+      this.fail('reset');
     });
   }
 
@@ -45,29 +45,30 @@ export class Outlet {
 
   /** Messages that will have been delivered if a write that is still under way goes through. */
   get hoped(): number {
-    return this.#session.delivered + (this.#inFlight?.count ?? 0);
+    return this.#session.delivered + this.#inFlight;
   }
 
   /**
    * Writes; the answer is whether one can go on. It is `false` once the outlet has failed, and a promise only where one
    * has to wait.
    */
-  write(write: Write): boolean | Promise<boolean> {
+  write({ bytes, count }: Write): boolean | Promise<boolean> {
     const { socket } = this.#session;
-    if (write.bytes.length === 0) return true;
-    if (socket.destroyed) this.#fail('reset');
+    if (bytes.length === 0) return true;
+    if (socket.destroyed) this.fail('reset');
     if (this.#failure !== undefined) return false;
     this.#outstanding += 1;
-    socket.write(write.bytes, this.#onWritten);
+    this.#ledger.note(bytes.length, count);
+    socket.write(bytes, this.#onWritten);
     if (socket.writableLength === 0) {
       // The kernel had room: the bytes are gone before the callback comes.
-      this.#session.delivered += write.count;
+      this.#session.delivered += count;
       return true;
     }
-    this.#inFlight = write;
+    this.#inFlight = count;
     return new Promise((resolve) => {
       const watch = new Watch(socket, this.#timeout, this.#tolerable, () => {
-        this.#fail('slow-consumer');
+        this.fail('slow-consumer');
       });
       this.#settle = (taken) => {
         watch.stop();
@@ -77,37 +78,44 @@ export class Outlet {
     });
   }
 
-  /** Closes the connection at once, and credits the part of a write under way that the kernel has taken. */
-  destroy(): void {
-    const { socket } = this.#session;
-    if (this.#inFlight !== undefined && !socket.destroyed) {
-      const { bytes } = this.#inFlight;
-      const taken = bytes.length - (untaken(socket) ?? bytes.length);
-      this.#session.delivered += messagesIn(bytes.subarray(0, Math.max(0, taken)));
-      this.#inFlight = undefined;
-    }
-    socket.destroy();
+  /** Writes the last words and half-closes. */
+  end(lastWords: string): void {
+    // A FIN is acknowledged like a byte.
+    this.#ledger.note(Buffer.byteLength(lastWords) + 1, 0);
+    this.#session.socket.end(lastWords);
   }
 
-  #fail(failure: 'slow-consumer' | 'reset'): void {
+  /** Writes nothing more. */
+  fail(failure: 'slow-consumer' | 'reset'): void {
     this.#failure ??= failure;
     this.#settle?.(false);
   }
 
-  readonly #onWritten = (): void => {
+  /**
+   * Closes the connection at once. What its peer has not acknowledged by then may be lost, so it does not count as
+   * delivered; the answer is how many messages that were.
+   */
+  cut(): number {
+    const session = this.#session;
+    const { socket } = session;
+    if (socket.destroyed) return 0;
+    const pending = (untaken(socket) ?? socket.writableLength) + (unacknowledged(socket) ?? 0);
+    const lost = Math.min(this.#ledger.lastMessages(pending), this.hoped);
+    session.delivered = this.hoped - lost;
+    this.#inFlight = 0;
+    socket.destroy();
+    return lost;
+  }
+
+  readonly #onWritten = (failure?: Error | null): void => {
     this.#outstanding -= 1;
-    if (this.#outstanding > 0 || this.#inFlight === undefined || this.#session.socket.destroyed) return;
-    this.#session.delivered += this.#inFlight.count;
-    this.#inFlight = undefined;
+    if (failure) {
+      this.fail('reset');
+      return;
+    }
+    if (this.#outstanding > 0 || this.#session.socket.destroyed) return;
+    this.#session.delivered += this.#inFlight;
+    this.#inFlight = 0;
     this.#settle?.(true);
   };
-}
-
-/** Whole messages at the beginning of `bytes`: no other line begins with `from `. */
-function messagesIn(bytes: Buffer): number {
-  const end = bytes.lastIndexOf('\n');
-  if (end < 0) return 0;
-  let count = bytes.subarray(0, 5).toString() === 'from ' ? 1 : 0;
-  for (let at = bytes.indexOf(MESSAGE); at >= 0 && at < end; at = bytes.indexOf(MESSAGE, at + 1)) count += 1;
-  return count;
 }

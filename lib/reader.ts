@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Observable, asapScheduler, asyncScheduler } from 'rxjs';
 import type { SessionEvent } from './events.ts';
-import { type Piece, lines, overlong } from './lines.ts';
+import { Inlet } from './inlet.ts';
+import { lines, overlong } from './lines.ts';
 import type { EndReason } from './protocol.ts';
 import type { Session } from './session.ts';
 import { Throttle } from './throttle.ts';
@@ -47,33 +48,43 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
       out.next({ type: 'ended', session, reason });
       out.complete();
     };
-    const take = (piece: Piece) => {
-      if (idleTimeout > 0) heard = asyncScheduler.now();
-      if (piece === overlong) {
-        out.next({ type: 'overlong', session });
-      } else {
-        out.next({ type: 'lines', session, text: piece });
-        if (session.name !== undefined) login.unsubscribe();
-        throttle?.note(piece);
-      }
-    };
-    const checkIdle = () => {
-      const left = session.held ? idleTimeout : heard + idleTimeout - asyncScheduler.now();
-      if (left <= 0) end('idle');
-      else out.add(asyncScheduler.schedule(checkIdle, left));
-    };
-
-    session.dismiss = (reason) => {
-      const dismissal = asapScheduler.schedule(() => {
-        end(reason);
+    const later = (action: () => void) => {
+      asapScheduler.schedule(() => {
+        if (!out.closed) action();
       });
-      out.add(dismissal);
+    };
+    const inlet = new Inlet(session, throttle, (piece) => {
+      if (piece === overlong) out.next({ type: 'overlong', session });
+      else out.next({ type: 'lines', session, text: piece });
+      if (session.name !== undefined) login.unsubscribe();
+    });
+    session.intake = {
+      dismiss: (reason) => {
+        later(() => {
+          end(reason);
+        });
+      },
+      resume: () => {
+        later(() => {
+          inlet.resume();
+        });
+      },
+      flush: () => {
+        inlet.flush();
+      },
     };
     const login = asyncScheduler.schedule(() => {
       if (session.name === undefined) end('login-timeout');
     }, loginTimeout);
     out.add(login);
-    if (idleTimeout > 0) checkIdle();
+    if (idleTimeout > 0) {
+      const check = asyncScheduler.schedule(function () {
+        const left = session.held ? idleTimeout : heard + idleTimeout - asyncScheduler.now();
+        if (left <= 0) end('idle');
+        else this.schedule(undefined, left);
+      }, idleTimeout);
+      out.add(check);
+    }
     out.add(() => {
       throttle?.release();
       session.discard();
@@ -83,13 +94,22 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
     const input = chunks(session.socket)
       .pipe(lines(maxLine))
       .subscribe({
-        next: take,
+        next: (piece) => {
+          if (idleTimeout > 0) heard = asyncScheduler.now();
+          inlet.push(piece);
+        },
         error: (failure: unknown) => {
-          if (failure instanceof SessionFailure) end(failure.reason);
-          else out.error(failure);
+          if (!(failure instanceof SessionFailure)) {
+            out.error(failure);
+            return;
+          }
+          inlet.flush();
+          end(failure.reason);
         },
         complete: () => {
-          end('eof');
+          inlet.end(() => {
+            end('eof');
+          });
         },
       });
     out.add(input);
@@ -103,8 +123,8 @@ function chunks(socket: Duplex): Observable<string> {
     const onData = (data: Buffer) => {
       const chunk = data.toString('latin1');
       if (first && chunk.startsWith(TLS_HANDSHAKE)) out.error(new SessionFailure('not-chat'));
+      else out.next(chunk);
       first = false;
-      out.next(chunk);
     };
     const onEnd = () => {
       out.complete();

@@ -19,8 +19,9 @@ export class Roster {
     return [...this.#named.keys()];
   }
 
-  sessionsFrom(address: string): number {
-    return this.#addresses.get(address) ?? 0;
+  /** Sessions of that address; a connection without one is of no address. */
+  sessionsFrom(address: string | undefined): number {
+    return address === undefined ? 0 : (this.#addresses.get(address) ?? 0);
   }
 
   admit(session: Session): void {
@@ -52,7 +53,8 @@ export class Roster {
     this.version += 1;
   }
 
-  #count(address: string, change: number): void {
+  #count(address: string | undefined, change: number): void {
+    if (address === undefined) return;
     const count = this.sessionsFrom(address) + change;
     if (count === 0) this.#addresses.delete(address);
     else this.#addresses.set(address, count);

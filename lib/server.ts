@@ -92,7 +92,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
         tell({ type: 'refused', code: 'server-full', name: undefined, remote });
       },
     ).pipe(
-      map((socket) => new Session(socket, `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}`)),
+      map((socket) => new Session(socket, socket.remoteAddress, socket.remotePort)),
       tap((session) => {
         tally.arrive(session);
       }),
@@ -115,10 +115,9 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
           tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
         }),
     });
-    const sweep = interval(SWEEP).pipe(mergeMap(() => vanished(tally.open)));
     out.add(
-      sweep.subscribe((gone) => {
-        for (const session of gone) session.dismiss('vanished');
+      interval(SWEEP).subscribe(() => {
+        for (const session of vanished(tally.open)) session.dismiss('vanished');
       }),
     );
     return concat(

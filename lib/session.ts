@@ -1,6 +1,18 @@
 import type { Duplex } from 'node:stream';
 import type { EndReason } from './protocol.ts';
 
+/** What a reader does when it is asked to. */
+export interface Intake {
+  /** Ends the session; later than the call, so that nothing re-enters the broker. */
+  readonly dismiss: (reason: EndReason) => void;
+  /** Goes on with what `hold` stopped; later than the call too. */
+  readonly resume: () => void;
+  /** Passes on, at once, what was read and waits. */
+  readonly flush: () => void;
+}
+
+const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
+
 /**
  * One connection from accept to close, with the counts that are kept of it. A recipient is a session, not a name: two
  * connections that have the same name one after the other are two recipients.
@@ -14,26 +26,26 @@ export class Session {
   accepted = 0;
   /** Messages that the broker made out for this session. */
   routed = 0;
-  /** Of those, the ones that the operating system has taken whole; counted by the writer. */
+  /** Of those, the ones that are out of our hands; counted by the writer. */
   delivered = 0;
-
-  /** Asks the reader to end this session; later than the call, so that nothing re-enters the broker. */
-  dismiss: (reason: EndReason) => void = () => {};
+  /** The reader's side, as long as there is one. */
+  intake: Intake = CLOSED;
 
   readonly socket: Duplex;
-  /** The peer's address and port, as the log shows them. */
-  readonly remote: string;
+  /** The peer's address; `undefined` where the connection has none. */
+  readonly address: string | undefined;
+  readonly #port: number | undefined;
   #holds = 0;
-  #discarding = false;
 
-  constructor(socket: Duplex, remote: string) {
+  constructor(socket: Duplex, address?: string, port?: number) {
     this.socket = socket;
-    this.remote = remote;
+    this.address = address;
+    this.#port = port;
   }
 
-  /** The address alone. */
-  get address(): string {
-    return this.remote.slice(0, this.remote.lastIndexOf(':'));
+  /** The peer's address and port as the log shows them. */
+  get remote(): string {
+    return remoteOf(this.address, this.#port);
   }
 
   /** Messages accepted for this session that it did not get, or has not got yet. */
@@ -49,22 +61,35 @@ export class Session {
   /** Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down. */
   hold(): void {
     this.#holds += 1;
-    if (!this.#discarding) this.socket.pause();
+    if (this.intake !== CLOSED) this.socket.pause();
   }
 
   release(): void {
     this.#holds -= 1;
-    if (this.#holds === 0) this.socket.resume();
+    if (this.#holds > 0) return;
+    this.socket.resume();
+    this.intake.resume();
+  }
+
+  dismiss(reason: EndReason): void {
+    this.intake.dismiss(reason);
   }
 
   /** Passes on what the process has already read, and `hold` stopped on its way. */
   readOn(): void {
     while (this.socket.read() !== null);
+    this.intake.flush();
   }
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
   discard(): void {
-    this.#discarding = true;
+    this.intake = CLOSED;
     this.socket.resume();
   }
+}
+
+/** An address and port as one writes them. */
+export function remoteOf(address: string | undefined, port: number | undefined): string {
+  const host = address?.includes(':') === true ? `[${address}]` : (address ?? 'unknown');
+  return port === undefined ? host : `${host}:${port}`;
 }

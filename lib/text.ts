@@ -8,8 +8,9 @@ const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave U+0085. */
 const SURROUNDING_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu;
+const FIRST_SPACE = /\p{White_Space}+/u;
 
-/** Characters shown of a piece of input that an error line or a log line repeats: room for every valid name. */
+/** Characters shown of a piece of input that an error line repeats: room for every valid name. */
 const SHOWN = 64;
 
 /** Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a terminal. */
@@ -47,6 +48,13 @@ export function trim(text: string): string {
   return text.replace(SURROUNDING_SPACE, '');
 }
 
+/** The first word of a text, and what follows the white space after it. */
+export function splitWord(text: string): { readonly word: string; readonly rest: string } {
+  const space = FIRST_SPACE.exec(text);
+  if (space === null) return { word: text, rest: '' };
+  return { word: text.slice(0, space.index), rest: text.slice(space.index + space[0].length) };
+}
+
 /**
  * Shows control characters by their visible stand-ins, so that they cannot drive the reader's terminal: U+2400 block
  * for C0 and DEL, U+FFFD for C1, which has no pictures of its own.
@@ -59,12 +67,7 @@ export function defang(text: string): string {
   });
 }
 
-/** Input as a log may show it: nothing in it drives a terminal, hides or turns around what stands beside it. */
-export function printable(text: string): string {
-  return defang(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
-}
-
-/** Cuts input to a length that an error line or a log line can carry. */
+/** Cuts input to a length that an error line can carry. */
 export function abbreviate(text: string): string {
   const characters = Array.from(text.slice(0, 2 * SHOWN + 2));
   return characters.length > SHOWN ? `${characters.slice(0, SHOWN).join('')}\u2026` : text;

@@ -7,6 +7,7 @@ import type { Session } from './session.ts';
  */
 export class Throttle {
   readonly #session: Session;
+  readonly #rate: number;
   /** ms of the rate that each line uses up. */
   readonly #cost: number;
   /** When all lines so far are paid for, in ms. */
@@ -16,19 +17,25 @@ export class Throttle {
   /** @param rate lines a second */
   constructor(session: Session, rate: number) {
     this.#session = session;
+    this.#rate = rate;
     this.#cost = 1000 / rate;
   }
 
-  /** Takes note of `text`, whole lines that came. */
-  note(text: string): void {
+  /** How much of `text`, whole lines, may go on now: at least one line. Holds the session if that uses up its rate. */
+  admit(text: string): number {
     const now = asyncScheduler.now();
-    this.#paid = Math.max(now, this.#paid) + newlinesIn(text) * this.#cost;
-    const excess = this.#paid - now - 1000;
-    if (excess <= 0 || this.#pause !== undefined) return;
-    this.#session.hold();
-    this.#pause = asyncScheduler.schedule(() => {
-      this.release();
-    }, excess);
+    this.#paid = Math.max(now, this.#paid);
+    const allowed = Math.max(1, Math.min(this.#rate, Math.floor((now + 1000 - this.#paid) / this.#cost)));
+    let lines = 0;
+    let end = 0;
+    while (lines < allowed && end < text.length) {
+      end = text.indexOf('\n', end) + 1;
+      lines += 1;
+    }
+    this.#paid += lines * this.#cost;
+    const excess = this.#paid + this.#cost - now - 1000;
+    if (excess > 0 && this.#pause === undefined) this.#hold(excess);
+    return end;
   }
 
   release(): void {
@@ -37,10 +44,11 @@ export class Throttle {
     this.#pause = undefined;
     this.#session.release();
   }
-}
 
-function newlinesIn(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1;
-  return count;
+  #hold(ms: number): void {
+    this.#session.hold();
+    this.#pause = asyncScheduler.schedule(() => {
+      this.release();
+    }, ms);
+  }
 }

@@ -11,26 +11,22 @@ const LOOKS = 4;
  */
 export class Watch {
   readonly #timer: NodeJS.Timeout;
-  #stopped = false;
 
   /** @param timeout ms */
   constructor(socket: Duplex, timeout: number, tolerable: () => boolean, onStuck: () => void) {
     let progress = performance.now();
     let last: number | undefined;
-    const look = async () => {
-      const left = await unacknowledged(socket);
+    this.#timer = setInterval(() => {
+      const left = unacknowledged(socket);
       const now = performance.now();
       // The first look only tells where the peer is; where the system does not tell, none ever shows progress.
       if (last !== undefined && left !== last) progress = now;
       last = left;
-      const patience = tolerable() ? timeout : timeout / LOOKS;
-      if (!this.#stopped && now - progress >= patience) onStuck();
-    };
-    this.#timer = setInterval(() => void look(), timeout / LOOKS);
+      if (now - progress >= (tolerable() ? timeout : timeout / LOOKS)) onStuck();
+    }, timeout / LOOKS);
   }
 
   stop(): void {
-    this.#stopped = true;
     clearInterval(this.#timer);
   }
 }

@@ -18,6 +18,9 @@ export interface WriterOptions extends LingerOptions {
 /** Senders are slowed when this part of what may wait for their recipient does. */
 const SOFT_PART = 1 / 64;
 
+/** A recipient for which so many times more waits than may is cut off without a further look. */
+const HARD_PART = 4;
+
 /** Bytes of one write where several deliveries are joined: enough for a system call to cost nothing beside them. */
 const WRITE_SIZE = 256 * 1024;
 
@@ -33,19 +36,20 @@ export function writer(
 ): Observable<never> {
   return new Observable((out) => {
     const session = deliveries.key;
-    const { maxPending, writeTimeout, lingerTimeout, plain } = options;
+    const { maxPending, writeTimeout, plain } = options;
     const backlog = new Backlog(maxPending * SOFT_PART);
     const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
     let reason: EndReason = 'deadline';
     out.add(() => {
       backlog.release();
-      outlet.destroy();
+      if (outlet.cut() > 0 && reason === 'shutdown') reason = 'deadline';
       depart(session, reason);
     });
 
     const pending$ = deliveries.pipe(
       tap((delivery) => {
         backlog.add(delivery);
+        if (backlog.bytes > maxPending * HARD_PART) outlet.fail('slow-consumer');
       }),
     );
     const write = async (): Promise<void> => {
@@ -54,15 +58,17 @@ export function writer(
       for await (const batch of bufferedValuesFrom(pending$)) {
         for (const piece of writes(batch)) {
           const goOn = outlet.write(piece);
-          if (goOn !== true && !(await goOn)) session.dismiss(outlet.failure ?? 'reset');
+          if (goOn !== true) await goOn;
           backlog.remove(piece.bytes.length);
         }
+        if (outlet.failure !== undefined) session.dismiss(outlet.failure);
         end = batch.at(-1)?.end ?? end;
       }
       reason = outlet.failure ?? end;
-      const words = plain ? '' : lastWords(reason, session.accepted, outlet.hoped);
-      const patience = reason === 'slow-consumer' ? lingerTimeout : writeTimeout;
-      await lingeringClose(session.socket, words, { ...options, writeTimeout: patience });
+      outlet.end(plain ? '' : lastWords(reason, session.accepted, outlet.hoped));
+      await lingeringClose(session.socket, options, () => {
+        if (outlet.cut() > 0 && reason !== 'reset') reason = 'slow-consumer';
+      });
     };
     write().then(
       () => {

@@ -55,7 +55,7 @@ describe('The pipeline', () => {
       const alice = peer('alice');
       const sessions$ = hot('a-----', { a: alice });
       const alice$ = hot('   --a---', { a: 'alice' });
-      const toAlice = '      o-(a#)';
+      const toAlice = '      o-#---';
       const subscription = ' ^-!---';
 
       const notes$ = chat(sessions$, {

@@ -117,8 +117,8 @@ describe('A login', () => {
       expectObservable(told$).toBe(told, {
         a: { type: 'joined', name: 'alice', remote: 'alice' },
         T: { type: 'refused', code: 'name-taken', name: 'alice', remote: 'other' },
-        I: { type: 'refused', code: 'name-invalid', name: '/alice', remote: 'other' },
-        M: { type: 'refused', code: 'name-invalid', name: 'alice: hi', remote: 'other' },
+        I: { type: 'refused', code: 'name-invalid', name: undefined, remote: 'other' },
+        M: { type: 'refused', code: 'name-invalid', name: undefined, remote: 'other' },
         N: { type: 'joined', name: 'bob', remote: 'other' },
       });
       expectObservable(deliveries$.pipe(heardBy(other))).toBe(toOther, {
@@ -141,7 +141,7 @@ describe('A login', () => {
       const [alice, other] = [peer('alice'), peer('other')];
       const alice$ = hot(' a------', { a: 'alice' });
       const other$ = hot(' --B----', { B: 'alice\nbob\nalice: hi' });
-      const toOther = '    --(TN)-';
+      const toOther = '    --R----';
       const toAlice = '    a-m----';
       const subscription = '^------';
 
@@ -152,8 +152,7 @@ describe('A login', () => {
         ]),
       );
       expectObservable(deliveries$.pipe(heardBy(other))).toBe(toOther, {
-        T: '! name-taken alice',
-        N: '* welcome bob',
+        R: '! name-taken alice / * welcome bob',
       });
       expectObservable(deliveries$.pipe(heardBy(alice))).toBe(toAlice, {
         a: '* welcome alice',

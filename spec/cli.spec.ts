@@ -522,8 +522,8 @@ describe('the log', () => {
     ]);
     for (const { time } of server.log) expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(server.log.filter(({ event }) => event === 'refused').map(({ name }) => name)).toEqual([
-      'al:ice',
-      '\u241b[2J',
+      undefined,
+      undefined,
     ]);
   });
 

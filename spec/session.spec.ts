@@ -284,7 +284,7 @@ describe('a peer that does not read', () => {
 
   it('is cut off when too much waits for it, and everybody else gets everything', async () => {
     const server = await Server.start({
-      maxPending: 512 * 1024,
+      maxPending: 32 * 1024,
       writeTimeout: 8_000,
       lingerTimeout: 100,
     });
@@ -319,7 +319,7 @@ describe('a peer that does not read', () => {
   });
 
   it('is another than one that many write to at once: who reads is not cut off for a burst', async () => {
-    const server = await Server.start({ maxPending: 64 * 1024, writeTimeout: 2000 });
+    const server = await Server.start({ maxPending: 128 * 1024, writeTimeout: 2000 });
     const reader = await server.login('reader');
     const each = 50;
     const senders = await Promise.all(Array.from({ length: 40 }, (_, index) => server.login(`s${index}`)));
@@ -402,7 +402,7 @@ describe('what the operator is told', () => {
       expect.objectContaining({ type: 'listening', address: '127.0.0.1', port: server.port }),
       { type: 'joined', name: 'alice', remote: alice.address },
       { type: 'refused', code: 'name-taken', name: 'alice', remote: other.address },
-      { type: 'refused', code: 'name-invalid', name: 'a\u241b,b', remote: other.address },
+      { type: 'refused', code: 'name-invalid', name: undefined, remote: other.address },
       { type: 'joined', name: 'bob', remote: other.address },
       { ...left, name: 'bob', remote: other.address, reason: 'quit', accepted: 1, delivered: 0 },
       { type: 'draining', sessions: 1, deadline: 7000 },

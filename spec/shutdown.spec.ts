@@ -491,7 +491,8 @@ describe('what the seed leaves open', () => {
     const { reason, delivered, abandoned } = await server.logged('left', ({ name }) => name === 'deaf');
     expect(reason).toBe('slow-consumer');
     expect(Number(abandoned)).toBeGreaterThan(0);
-    expect(Number(abandoned) * WIDE).toBeLessThan(maxPending);
+    // What the kernel had taken and the peer had not acknowledged counts too.
+    expect(Number(abandoned) * WIDE).toBeLessThan(maxPending + 6 * 2 ** 20);
 
     // From there on the sender is told, line by line, and none of its lines is lost without a word.
     await sender.heard('* pong taken\n');

@@ -17,18 +17,21 @@ const command = new Command('torture')
   .parse();
 const options = command.opts<{ runs: number; seed: number; scenario?: string }>();
 
-const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0 };
+const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0, lost: 0 };
 
 for (let index = 0; index < options.runs; index += 1) {
   const seed = options.seed + index;
   const name = options.scenario ?? names[seed % names.length] ?? '';
   const scenario = scenarios[name];
   if (scenario === undefined) throw new RangeError(`no scenario '${name}'`);
-  const { accepted, received, abandoned, milliseconds, faults } = await run(scenario, seed).catch(failed);
+  const { accepted, received, abandoned, lost, milliseconds, faults } = await run(scenario, seed).catch(
+    failed,
+  );
   totals.runs += 1;
   totals.accepted += accepted;
   totals.received += received;
   totals.abandoned += abandoned;
+  totals.lost += lost;
   const verdict = faults.length === 0 ? 'ok' : 'FAILED';
   console.log(
     `${name} (seed ${seed}): accepted ${accepted}, received ${received}, abandoned ${abandoned}, ` +
@@ -42,10 +45,10 @@ for (let index = 0; index < options.runs; index += 1) {
 console.log(
   `${totals.runs} runs, ${totals.accepted} messages accepted, ${totals.received} received, ` +
     `${totals.abandoned} abandoned and named, ` +
-    `${totals.accepted - totals.received - totals.abandoned} lost; ${totals.failed} runs failed`,
+    `${totals.lost} lost; ${totals.failed} runs failed`,
 );
 process.exitCode = totals.failed === 0 ? 0 : 1;
 
 function failed(failure: unknown): Outcome {
-  return { accepted: 0, received: 0, abandoned: 0, milliseconds: 0, faults: [String(failure)] };
+  return { accepted: 0, received: 0, abandoned: 0, lost: 0, milliseconds: 0, faults: [String(failure)] };
 }

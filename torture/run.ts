@@ -9,8 +9,10 @@ export interface Outcome {
   readonly accepted: number;
   /** Of those, the ones that arrived. */
   readonly received: number;
-  /** Of those, the ones that the server said it abandoned. */
+  /** Of those, the ones that did not, and that the server said it abandoned. */
   readonly abandoned: number;
+  /** Of those, the ones that did not without a word. */
+  readonly lost: number;
   /** ms from the signal to the exit. */
   readonly milliseconds: number;
   /** Everything that contradicts what the server promised; empty for a good run. */
@@ -73,12 +75,16 @@ async function allRead(cast: Cast): Promise<void> {
 function reconcile(
   cast: Cast,
   program: Program,
-): Pick<Outcome, 'accepted' | 'received' | 'abandoned' | 'faults'> {
+): Pick<Outcome, 'accepted' | 'received' | 'abandoned' | 'lost' | 'faults'> {
   const faults = [...cast.faults];
-  const left = new Map<string, { accepted: number; abandoned: number }>();
-  for (const { event, name, accepted, abandoned } of program.log) {
+  const left = new Map<string, { accepted: number; delivered: number; abandoned: number }>();
+  for (const { event, name, accepted, delivered, abandoned } of program.log) {
     if (event !== 'left' || typeof name !== 'string') continue;
-    left.set(name, { accepted: Number(accepted), abandoned: Number(abandoned) });
+    left.set(name, {
+      accepted: Number(accepted),
+      delivered: Number(delivered),
+      abandoned: Number(abandoned),
+    });
   }
   if (!program.log.some(({ event }) => event === 'drained')) faults.push('no drain report');
 
@@ -97,6 +103,7 @@ function reconcile(
     }
   }
 
+  let lost = 0;
   const expected = new Map<string, number>();
   for (const { from, to } of cast.flows) {
     const accepted = left.get(from.name)?.accepted ?? NaN;
@@ -106,6 +113,7 @@ function reconcile(
       const whole = cast.whole.find((peer) => peer.name === name);
       const heard = whole?.transcript.heard.get(from.name) ?? 0;
       if (whole !== undefined && heard !== share) {
+        lost += Math.max(0, share - heard);
         faults.push(`${name} got ${heard} of ${share} from ${from.name}`);
       }
     });
@@ -113,17 +121,20 @@ function reconcile(
   let abandonedInAll = 0;
   for (const { name, transcript } of cast.cut) {
     const { received } = transcript;
-    const abandoned = left.get(name)?.abandoned ?? NaN;
-    abandonedInAll += abandoned;
-    if (received + abandoned !== (expected.get(name) ?? 0)) {
-      faults.push(`${name}: received ${received} + abandoned ${abandoned} is not ${expected.get(name) ?? 0}`);
-    }
+    const { delivered, abandoned } = left.get(name) ?? { delivered: NaN, abandoned: NaN };
+    const all = expected.get(name) ?? 0;
+    abandonedInAll += Math.min(abandoned, all - received);
+    lost += Math.max(0, all - received - abandoned);
+    // What its system had not acknowledged when it was cut off counts as abandoned, and may have arrived all the same.
+    if (delivered + abandoned !== all) faults.push(`${name}: ${delivered} + ${abandoned} is not ${all}`);
+    if (received < delivered) faults.push(`${name}: received ${received}, said to be delivered ${delivered}`);
   }
   return {
     faults,
     accepted: sum([...expected.values()]),
     received: sum([...cast.whole, ...cast.cut].map(({ transcript }) => transcript.received)),
     abandoned: abandonedInAll,
+    lost,
   };
 }
 

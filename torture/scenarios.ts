@@ -92,6 +92,21 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         typesEvery: cast.random.between(5, 50),
       }),
   },
+  'too-slow': {
+    about: 'receivers read too slowly for the deadline, and keep typing: what they did not get is named',
+    options: ['--linger-timeout', '0.3', '--drain-timeout', '1'],
+    exits: [0, 1],
+    setUp: async (cast) => {
+      for (let index = 0; index < 3; index += 1) {
+        const sender = await enter(cast, `sender-${index}`);
+        const receiver = new Peer(cast.port, `receiver-${index}`, { readEvery: 60, typesEvery: 50 });
+        cast.cut.push(receiver);
+        cast.others.push(receiver);
+        await receiver.login();
+        cast.flows.push({ from: sender, to: [receiver.name] });
+      }
+    },
+  },
   'late-line': {
     about: 'receivers read slowly and type one line while the server drains',
     options: QUICK,

@@ -116,11 +116,11 @@ export class Model {
   }
 
   #command(peer: ModelPeer, name: string, line: string): void {
-    const [, command = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(this.#shown(line)) ?? [];
+    const [, command = '', argument = ''] = /^(\P{White_Space}+)\p{White_Space}*(.*)$/su.exec(line) ?? [];
     if (command === '/who') {
       this.#notice(peer, `* who ${this.#here.size}: ${Array.from(this.#here.keys()).join(', ')}`);
     } else if (command === '/ping') {
-      this.#notice(peer, trim(`* pong ${argument}`));
+      this.#notice(peer, `* pong ${this.#shown(argument)}`.replace(/ $/, ''));
     } else if (command === '/quit') {
       this.#close(peer, 'quit');
       this.#here.delete(name);
