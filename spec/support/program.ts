@@ -17,8 +17,14 @@ export class Program {
   /** Exit code, or the name of the signal that killed it; `undefined` while it runs. */
   result: number | NodeJS.Signals | undefined;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
+  /** @param launcher a command that runs the one that follows it, if given */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    launcher: readonly string[] = [],
+  ) {
+    const [file = process.execPath, ...rest] = [...launcher, process.execPath, MAIN, ...args];
+    this.child = spawn(file, rest, { env: { ...process.env, ...env } });
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.child.on('close', (code, signal) => (this.result = code ?? signal ?? undefined));
