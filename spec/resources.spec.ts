@@ -160,7 +160,7 @@ describe('a line that is dribbled', () => {
     ['kept', 64 * MB],
     ['dropped', 65_536],
   ])('and %s costs CPU in proportion to its length', async (_what, maxLine) => {
-    const few = 2 * MB;
+    const few = MB / 4;
     // Warms up what is measured.
     await cost(few, maxLine);
     const isLinear = async () => {
