@@ -44,14 +44,18 @@ export function unacknowledged(socket: Duplex): number | undefined {
 export function vanished<T extends { readonly socket: Duplex; readonly held: boolean }>(
   sessions: Iterable<T>,
 ): T[] {
-  const rows = connections();
-  if (rows.size === 0) return [];
-  return [...sessions].filter(({ socket, held }) => {
+  const isGone = (rows: ReadonlyMap<string, Row>, { socket, held }: T) => {
     const connection = connectionOf(socket);
-    if (connection === undefined) return false;
+    if (connection === undefined || rows.size === 0) return false;
     const row = rows.get(connection);
     return row === undefined ? held : row.retransmissions >= HOPELESS;
-  });
+  };
+  const first = readTable();
+  const suspects = [...sessions].filter((session) => isGone(first, session));
+  if (suspects.length === 0) return [];
+  // The system may skip a row of a table that changes while it is read: nobody is condemned for that.
+  const second = readTable();
+  return suspects.filter((session) => isGone(second, session));
 }
 
 /** Files and sockets that this process may still open; `undefined` where the system does not tell. */

@@ -215,10 +215,8 @@ describe('the log', () => {
     for (const line of server.stdout.split('\n')) expect(line).not.toMatch(UNPRINTABLE);
     // Nor once it is read: JSON would hide it from the eye, not from a program that shows it.
     for (const { name, msg } of refused) {
-      expect(name).not.toMatch(UNPRINTABLE);
+      expect(name).toBeUndefined();
       expect(msg).not.toMatch(UNPRINTABLE);
-      expect(name).toMatch(/^a,./);
-      expect(Array.from(String(name)).length).toBeLessThanOrEqual(65);
     }
   });
 
