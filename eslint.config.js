@@ -49,7 +49,7 @@ const direction = layers.map((files, level) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['{lib,torture,spec/support}/*.js', '**/*.d.ts', 'coverage/']),
+  globalIgnores(['{lib,torture,bench,spec/support}/*.js', '**/*.d.ts', 'coverage/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

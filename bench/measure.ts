@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { launch, stop } from './children.ts';
+import type { Order, Outcome } from './order.ts';
+import type { Line, Row } from './rows.ts';
+import type { Running, Server } from './servers.ts';
+
+/** A line of the result: the figures of all runs, by the server's name. */
+export interface Measured extends Pick<Line, 'title' | 'unit' | 'aside' | 'bar'> {
+  readonly values: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface Plan {
+  readonly runs: number;
+  /** Whether each server has a run before the first that counts. */
+  readonly warmUp: boolean;
+  /** s for one load. */
+  readonly limit: number;
+  /** What went wrong, as it happens. */
+  readonly fault: (what: string) => void;
+}
+
+let loads = 0;
+
+const LOAD = fileURLToPath(new URL('load.js', import.meta.url));
+
+/** ms in which a server gets over its start, or over the load before. */
+const REST = 300;
+
+/** Measures a row: the servers in turn in each run, so that a slow phase of the machine hits all of them. */
+export async function measure(row: Row, servers: readonly Server[], plan: Plan): Promise<Measured[]> {
+  const values = row.lines.map(() => new Map<string, number[]>());
+  const up = new Map<Server, Running>();
+  try {
+    for (let run = plan.warmUp && row.fresh !== true ? 0 : 1; run <= plan.runs; run += 1) {
+      for (const server of servers) {
+        const running = up.get(server) ?? (await server.start());
+        up.set(server, running);
+        await pause(REST);
+        const outcomes = await carryOut(row, server, running, plan);
+        if (row.fresh === true) {
+          await running.stop();
+          up.delete(server);
+        }
+        const faults = outcomes.flatMap((outcome) => ('fault' in outcome ? [outcome.fault] : []));
+        for (const fault of faults) plan.fault(`${row.name}, ${server.name}, run ${run}: ${fault}`);
+        if (run === 0 || faults.length > 0) continue;
+        for (const [index, line] of row.lines.entries()) {
+          const known = values[index]?.get(server.name) ?? [];
+          values[index]?.set(server.name, [...known, figureOf(line, outcomes)]);
+        }
+      }
+    }
+  } finally {
+    for (const running of up.values()) await running.stop();
+  }
+  return row.lines.map((line, index) => ({ ...line, values: values[index] ?? new Map<string, number[]>() }));
+}
+
+async function carryOut(row: Row, server: Server, { port, pid }: Running, plan: Plan): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const work of row.works) {
+    outcomes.push(await load({ wire: server.wire, port, pid, work, limit: plan.limit }));
+  }
+  return outcomes;
+}
+
+function figureOf({ figure, work = 0, over }: Line, outcomes: readonly Outcome[]): number {
+  const of = (index: number) => {
+    const outcome = outcomes[index];
+    return outcome !== undefined && 'figures' in outcome ? (outcome.figures[figure] ?? NaN) : NaN;
+  };
+  return over === undefined ? of(work) : of(work) / of(over);
+}
+
+/** Has a process of its own carry out one order. */
+export async function load(order: Omit<Order, 'tag'>): Promise<Outcome> {
+  const child = launch('load', [process.execPath, LOAD], ['ignore', 'inherit', 'inherit', 'ipc']);
+  // It keeps its limit itself, unless it hangs.
+  const hung = setTimeout(() => child.kill('SIGKILL'), (order.limit + 5) * 1000);
+  const ended = once(child, 'exit').then((): Outcome => ({ fault: 'the load process ended' }));
+  const answered = once(child, 'message').then(([outcome]) => outcome as Outcome);
+  child.send({ ...order, tag: nextTag() } satisfies Order);
+  try {
+    return await Promise.race([answered, ended]);
+  } finally {
+    clearTimeout(hung);
+    await stop(child);
+  }
+}
+
+/** Two letters or digits, one after the other. */
+function nextTag(): string {
+  loads += 1;
+  return (loads % 36 ** 2).toString(36).padStart(2, '0');
+}

@@ -1,0 +1,67 @@
+/** What is written to log in, and how the answer to it ends. */
+export interface Login {
+  readonly write: string;
+  readonly ready: string;
+}
+
+/** A protocol as templates: what is written for one message, and what has to arrive for it, byte for byte. */
+export interface Wire {
+  receiver(name: string, channel: string): Login;
+  sender(name: string): Login;
+  sent(channel: string, receivers: readonly string[], payload: string): string;
+  received(channel: string, sender: string, payload: string): string;
+  /** What a sender is answered for each message. */
+  answer(receivers: number): string;
+  /** What a server may say between any two messages, and what it is answered. */
+  readonly interjection?: { readonly heard: string; readonly reply: string };
+}
+
+export type WireName = 'chat' | 'nats' | 'redis';
+
+/** Our own: messages are addressed to names. */
+const chat: Wire = {
+  receiver: welcome,
+  sender: welcome,
+  sent: (_channel, receivers, payload) => `${receivers.join(', ')}: ${payload}\n`,
+  received: (_channel, sender, payload) => `from ${sender}: ${payload}\n`,
+  answer: () => '',
+};
+
+function welcome(name: string): Login {
+  return { write: `${name}\n`, ready: `* welcome ${name}\n` };
+}
+
+const CONNECT = 'CONNECT {"verbose":false,"pedantic":false}\r\n';
+
+/** Messages are published to a subject; the PING behind a subscription is answered when that is in force. */
+const nats: Wire = {
+  receiver: (_name, channel) => ({ write: `${CONNECT}SUB ${channel} 1\r\nPING\r\n`, ready: 'PONG\r\n' }),
+  sender: () => ({ write: `${CONNECT}PING\r\n`, ready: 'PONG\r\n' }),
+  sent: (channel, _receivers, payload) => `PUB ${channel} ${payload.length}\r\n${payload}\r\n`,
+  received: (channel, _sender, payload) => `MSG ${channel} 1 ${payload.length}\r\n${payload}\r\n`,
+  answer: () => '',
+  interjection: { heard: 'PING\r\n', reply: 'PONG\r\n' },
+};
+
+/** Messages are published to a channel, and each is answered with the number of its receivers. */
+const redis: Wire = {
+  receiver: (_name, channel) => ({
+    write: bulk('SUBSCRIBE', channel),
+    ready: `*3\r\n${item('subscribe')}${item(channel)}:1\r\n`,
+  }),
+  sender: () => ({ write: bulk('PING'), ready: '+PONG\r\n' }),
+  sent: (channel, _receivers, payload) => bulk('PUBLISH', channel, payload),
+  received: (channel, _sender, payload) => bulk('message', channel, payload),
+  answer: (receivers) => `:${receivers}\r\n`,
+};
+
+/** An array of strings in Redis' protocol. */
+function bulk(...items: string[]): string {
+  return `*${items.length}\r\n${items.map(item).join('')}`;
+}
+
+function item(text: string): string {
+  return `$${text.length}\r\n${text}\r\n`;
+}
+
+export const wires: Readonly<Record<WireName, Wire>> = { chat, nats, redis };
