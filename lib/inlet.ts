@@ -3,7 +3,7 @@ import type { Session } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
 /** Characters of the first slice of a chunk, and of the largest. */
-const FIRST_SLICE = 16_384;
+const FIRST_SLICE = 4096;
 const LAST_SLICE = 262_144;
 
 /**
