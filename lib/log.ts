@@ -26,6 +26,9 @@ export function logEvent(log: Logger, event: ServerEvent): void {
         `listening on ${at(event)}, room for ${event.maxConnections} connections`,
       );
       return;
+    case 'failing':
+      log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
+      return;
     case 'joined':
       log.info(
         { event: type, name: event.name, remote: event.remote },
@@ -48,7 +51,7 @@ export function logEvent(log: Logger, event: ServerEvent): void {
     case 'draining':
       log.info(
         { event: type, sessions: event.sessions, deadline: event.deadline / 1000 },
-        `draining ${event.sessions} sessions, deadline in ${event.deadline / 1000} s`,
+        `draining ${sessionsOf(event.sessions)}, deadline in ${event.deadline / 1000} s`,
       );
       return;
     case 'drained': {
@@ -56,7 +59,7 @@ export function logEvent(log: Logger, event: ServerEvent): void {
       const seconds = milliseconds / 1000;
       log[abandoned > 0 ? 'error' : 'info'](
         { event: type, sessions, delivered, abandoned, losses, seconds },
-        `drained ${sessions} sessions in ${seconds} s: ${list({ delivered, abandoned })}`,
+        `drained ${sessionsOf(sessions)} in ${seconds} s: delivered ${delivered} since the signal, abandoned ${abandoned}`,
       );
       return;
     }
@@ -67,6 +70,10 @@ export function logEvent(log: Logger, event: ServerEvent): void {
 
 function at({ address, port }: { address: string; port: number }): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function sessionsOf(count: number): string {
+  return count === 1 ? '1 session' : `${count} sessions`;
 }
 
 /** `accepted 3, delivered 2` */

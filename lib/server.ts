@@ -83,15 +83,17 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     };
 
     const { maxConnections } = settings;
-    const sessions$ = listen(
-      settings,
-      ({ address, port }) => {
+    const sessions$ = listen(settings, {
+      listening: ({ address, port }) => {
         tell({ type: 'listening', address, port, maxConnections });
       },
-      (remote) => {
+      dropped: (remote) => {
         tell({ type: 'refused', code: 'server-full', name: undefined, remote });
       },
-    ).pipe(
+      failing: ({ message }) => {
+        tell({ type: 'failing', message });
+      },
+    }).pipe(
       map((socket) => new Session(socket, socket.remoteAddress, socket.remotePort)),
       tap((session) => {
         tally.arrive(session);

@@ -100,6 +100,7 @@ const ONE_LINE = /^a-chat: [^\n]+\n$/;
 const EVENTS: readonly ServerEvent[] = [
   { type: 'listening', address: '127.0.0.1', port: 8080, maxConnections: 10_000 },
   { type: 'listening', address: '::1', port: 8080, maxConnections: 960 },
+  { type: 'failing', message: 'accept EMFILE' },
   { type: 'joined', name: 'alice', remote: '10.0.0.1:5' },
   { type: 'refused', code: 'name-taken', name: 'alice', remote: '10.0.0.1:6' },
   { type: 'refused', code: 'server-full', name: undefined, remote: '10.0.0.1:7' },
@@ -417,6 +418,12 @@ describe('the log', () => {
         msg: 'listening on [::1]:8080, room for 960 connections',
       },
       {
+        level: error,
+        event: 'failing',
+        message: 'accept EMFILE',
+        msg: 'cannot accept connections: accept EMFILE',
+      },
+      {
         level: info,
         event: 'joined',
         name: 'alice',
@@ -476,7 +483,7 @@ describe('the log', () => {
         abandoned: 0,
         losses: [],
         seconds: 1.25,
-        msg: 'drained 2 sessions in 1.25 s: delivered 4, abandoned 0',
+        msg: 'drained 2 sessions in 1.25 s: delivered 4 since the signal, abandoned 0',
       },
       {
         level: error,
@@ -486,7 +493,7 @@ describe('the log', () => {
         abandoned: 7,
         losses: [{ name: 'bob', remote: '10.0.0.1:9', reason: 'deadline', abandoned: 7 }],
         seconds: 8.001,
-        msg: 'drained 2 sessions in 8.001 s: delivered 4, abandoned 7',
+        msg: 'drained 2 sessions in 8.001 s: delivered 4 since the signal, abandoned 7',
       },
     ]);
   });
