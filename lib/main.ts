@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import { finalize, tap } from 'rxjs';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
@@ -18,6 +19,9 @@ type Written = Readonly<Record<string, unknown>>;
  */
 async function serve(written: Written): Promise<number> {
   const { logLevel, ...options } = readSettings(written, process.env);
+  // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
+  // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
+  setFlagsFromString('--semi-space-growth-factor=1');
   const log = await createLog(logLevel, process.stdout.isTTY);
   // Nobody reads what Node may have to warn of: no reason to stop serving.
   process.stderr.on('error', () => {});
