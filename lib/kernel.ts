@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 /** ms that one reading of the table serves all who ask. */
 const FRESH = 100;
 
-let table: { readonly read: number; readonly rows: ReadonlyMap<string, Row> } | undefined;
+let table: ReadonlyMap<string, Row> | undefined;
 
 /** A row of Linux's tables of connections, see proc(5). */
 const ROW = /^ *\d+: \w+:(\w+) (\w+):(\w+) \w+ (\w+):\w+ (\w+):\w+ (\w+)/gm;
@@ -75,9 +75,14 @@ export function untaken(socket: Duplex): number | undefined {
 }
 
 function connections(): ReadonlyMap<string, Row> {
-  const now = performance.now();
-  if (table === undefined || now - table.read > FRESH) table = { read: now, rows: readTable() };
-  return table.rows;
+  if (table === undefined) {
+    table = readTable();
+    const forget = () => {
+      table = undefined;
+    };
+    setTimeout(forget, FRESH).unref();
+  }
+  return table;
 }
 
 function readTable(): ReadonlyMap<string, Row> {

@@ -95,7 +95,8 @@ describe('the heap', () => {
     const comeAndGo = async (first: number) => {
       const crowd = Array.from({ length: wave }, () => connect(server.port));
       crowd.forEach((peer, n) => {
-        peer.send(`guest${first + n}\nalice: x\n`);
+        // To itself: what somebody else was sent would stay with the test.
+      peer.send(`guest${first + n}\nguest${first + n}: x\n`);
       });
       await Promise.all(crowd.map((peer, n) => peer.heard(`* welcome guest${first + n}\n`)));
       crowd.forEach((peer, n) => {
