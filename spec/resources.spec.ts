@@ -96,7 +96,7 @@ describe('the heap', () => {
       const crowd = Array.from({ length: wave }, () => connect(server.port));
       crowd.forEach((peer, n) => {
         // To itself: what somebody else was sent would stay with the test.
-      peer.send(`guest${first + n}\nguest${first + n}: x\n`);
+        peer.send(`guest${first + n}\nguest${first + n}: x\n`);
       });
       await Promise.all(crowd.map((peer, n) => peer.heard(`* welcome guest${first + n}\n`)));
       crowd.forEach((peer, n) => {
