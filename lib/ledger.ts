@@ -1,8 +1,8 @@
 /** Bytes of a page: as many as are held for undelivered, at most, if one of them is. */
 const PAGE = 8192;
 
-/** Pages kept. The kernel holds less of a connection than all of them: `tcp_wmem` ends at 4 MiB by default. */
-const PAGES = 2048;
+/** Bytes kept account of, at least. The kernel holds less of a connection: `tcp_wmem` ends at 4 MiB by default. */
+const KEPT = 8 * 2 ** 20;
 
 /**
  * What was last written to a connection, in pages of bytes with the messages on them, so that one can tell how many
@@ -10,16 +10,29 @@ const PAGES = 2048;
  */
 export class Ledger {
   #pages: { bytes: number; messages: number }[] = [];
+  /** On all pages. */
+  #bytes = 0;
 
   note(bytes: number, messages: number): void {
+    this.#bytes += bytes;
     const last = this.#pages.at(-1);
     if (last !== undefined && last.bytes + bytes <= PAGE) {
       last.bytes += bytes;
       last.messages += messages;
       return;
     }
-    if (this.#pages.length >= PAGES) this.#pages = this.#pages.slice(PAGES / 2);
     this.#pages.push({ bytes, messages });
+    if (this.#bytes > 2 * KEPT) this.#forget();
+  }
+
+  #forget(): void {
+    let pages = 0;
+    for (const { bytes } of this.#pages) {
+      if (this.#bytes - bytes < KEPT) break;
+      this.#bytes -= bytes;
+      pages += 1;
+    }
+    this.#pages = this.#pages.slice(pages);
   }
 
   /** Messages on the pages that the last `bytes` bytes reach into. */

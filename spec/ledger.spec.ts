@@ -1,0 +1,26 @@
+import { Ledger } from '../lib/ledger.ts';
+
+describe('a ledger', () => {
+  it('counts the messages that the last bytes reach into, and never too few', () => {
+    const ledger = new Ledger();
+    ledger.note(60_000, 600);
+    ledger.note(8192, 3);
+    ledger.note(50, 0);
+    expect(ledger.lastMessages(0)).toBe(0);
+    expect(ledger.lastMessages(50)).toBe(0);
+    expect(ledger.lastMessages(51)).toBe(3);
+    expect(ledger.lastMessages(8242)).toBe(3);
+    expect(ledger.lastMessages(8243)).toBe(603);
+    expect(ledger.lastMessages(1e9)).toBe(603);
+  });
+
+  it('goes back 8 MiB however much was written, in whatever pieces', () => {
+    for (const piece of [40, 5000, 70_000]) {
+      const ledger = new Ledger();
+      for (let written = 0; written < 64 * 2 ** 20; written += piece) ledger.note(piece, 1);
+      const least = Math.floor((8 * 2 ** 20) / piece);
+      expect(ledger.lastMessages(8 * 2 ** 20)).toBeGreaterThanOrEqual(least);
+      expect(ledger.lastMessages(Infinity)).toBeLessThan(3 * least);
+    }
+  });
+});
