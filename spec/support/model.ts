@@ -60,13 +60,25 @@ export class Model {
 
   /** Everybody's session ends; half a line counts for nothing. */
   shutdown(peers: readonly ModelPeer[]): void {
-    for (const peer of peers) this.#close(peer, 'shutdown');
+    for (const peer of peers) {
+      // A line need not end to be too long, once a `\r` of its line end cannot be what is too much.
+      if (!peer.ended && this.#unmarked(peer).length > this.#options.maxLine + 1) {
+        this.#refuse(peer, 'line-too-long', String(this.#options.maxLine));
+      }
+      this.#close(peer, 'shutdown');
+    }
+  }
+
+  /** The line that has not ended, without a byte order mark at the start of the connection. */
+  #unmarked(peer: ModelPeer): Buffer {
+    const bytes = Buffer.from(peer.unfinished);
+    const marked = peer.first && bytes.subarray(0, 3).equals(Buffer.from('\ufeff'));
+    return marked ? bytes.subarray(3) : bytes;
   }
 
   #endLine(peer: ModelPeer): void {
-    let bytes = Buffer.from(peer.unfinished);
+    const bytes = this.#unmarked(peer);
     peer.unfinished = [];
-    if (peer.first && bytes.subarray(0, 3).equals(Buffer.from('\ufeff'))) bytes = bytes.subarray(3);
     peer.first = false;
     if (peer.ended) return;
     if (bytes.length - (bytes.at(-1) === 0x0d ? 1 : 0) > this.#options.maxLine) {
