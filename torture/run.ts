@@ -23,7 +23,16 @@ export interface Outcome {
 export async function run(scenario: Scenario, seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const program = await Program.serve(...scenario.options);
-  const cast: Cast = { port: program.port, random, flows: [], whole: [], cut: [], others: [], faults: [] };
+  const cast: Cast = {
+    port: program.port,
+    random,
+    flows: [],
+    whole: [],
+    cut: [],
+    storm: [],
+    others: [],
+    faults: [],
+  };
   try {
     await scenario.setUp(cast);
     for (const { from, to } of cast.flows) from.flood(to);

@@ -13,6 +13,8 @@ export interface Cast {
   readonly whole: { readonly name: string; readonly transcript: Transcript }[];
   /** Those who have a name and will be cut off: what they got and what was abandoned make what was accepted for them. */
   readonly cut: Peer[];
+  /** Those who arrive by the thousand, say one line to themselves, and stay. */
+  readonly storm: Peer[];
   /** Everyone with a connection of their own to be closed in the end. */
   readonly others: { destroy(): void }[];
   /** What was found wrong beside the transcripts. */
@@ -50,6 +52,20 @@ async function pairs(cast: Cast, count: number, habits?: Habits, both = false): 
     const receiver = await enter(cast, `receiver-${index}`, habits);
     cast.flows.push({ from: sender, to: [receiver.name] });
     if (both) cast.flows.push({ from: receiver, to: [sender.name] });
+  }
+}
+
+/** Connections of a storm, and how many of them come at a time. */
+const STORM = 3000;
+const GUST = 20;
+
+async function storm(cast: Cast): Promise<void> {
+  while (cast.storm.length < STORM) {
+    const peer = new Peer(cast.port, `storm-${cast.storm.length}`);
+    cast.storm.push(peer);
+    cast.others.push(peer);
+    peer.type(`${peer.name}\n${peer.name}: 1\n`);
+    if (cast.storm.length % GUST === 0) await pause(0);
   }
 }
 
@@ -149,24 +165,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   storm: {
-    about: 'a thousand connections arrive during the signal',
+    about: 'thousands of connections arrive before, during and after the signal',
     options: QUICK,
     exits: [0],
-    setUp: (cast) => pairs(cast, 2),
-    afterSignal: async (cast) => {
-      const storm: Peer[] = [];
-      for (let index = 0; index < 1000; index += 1) {
-        const peer = new Peer(cast.port, `storm-${index}`);
-        storm.push(peer);
-        cast.others.push(peer);
-        peer.type(`${peer.name}\n${peer.name}: 1\n`);
-        if (index % 20 === 0) await pause(0);
-      }
-      while (storm.some((peer) => !peer.closed && !peer.ended)) await pause(10);
+    setUp: async (cast) => {
+      await pairs(cast, 2);
+      void storm(cast).catch((failure: unknown) => cast.faults.push(String(failure)));
+    },
+    ready: ({ storm }) => storm.filter(({ transcript }) => transcript.welcome).length >= STORM / 10,
+    afterSignal: async ({ storm, faults }) => {
+      while (storm.length < STORM || storm.some((peer) => !peer.closed && !peer.ended)) await pause(10);
       for (const { name, transcript } of storm) {
         const { welcome, closing, received } = transcript;
         if (welcome && (closing?.accepted !== received || closing.delivered !== received)) {
-          cast.faults.push(`${name} was welcome, received ${received} and read ${JSON.stringify(closing)}`);
+          faults.push(`${name} was welcome, received ${received} and read ${JSON.stringify(closing)}`);
         }
       }
     },
