@@ -2,25 +2,32 @@ import type { Delivery } from './events.ts';
 import type { Session } from './session.ts';
 
 /**
- * What waits for one recipient, counted in bytes. Over the soft mark each session whose input adds to it is held: its
- * socket is not read, and TCP slows its peer down. Nobody else is touched.
+ * What waits for a recipient, or for all of them together, counted in bytes. Over the soft mark each session whose input
+ * adds to it is held: its socket is not read, and TCP slows its peer down. Nobody else is touched.
  */
 export class Backlog {
   readonly #softMark: number;
+  readonly #whole: Backlog | undefined;
   /** Made when somebody is first held: most recipients never hold anybody. */
   #held: Set<Session> | undefined;
   #bytes = 0;
 
-  /** @param softMark in bytes */
-  constructor(softMark: number) {
+  /**
+   * @param softMark in bytes
+   * @param whole the backlog that this one is a part of
+   */
+  constructor(softMark: number, whole?: Backlog) {
     this.#softMark = softMark;
+    this.#whole = whole;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  add({ bytes, from }: Delivery): void {
+  add(delivery: Delivery): void {
+    const { bytes, from } = delivery;
+    this.#whole?.add(delivery);
     this.#bytes += bytes.length;
     if (this.#bytes <= this.#softMark || this.#held?.has(from) === true) return;
     this.#held ??= new Set();
@@ -30,11 +37,17 @@ export class Backlog {
 
   /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
   remove(bytes: number): void {
+    this.#whole?.remove(bytes);
     this.#bytes -= bytes;
-    if (this.#bytes <= this.#softMark / 2) this.release();
+    if (this.#bytes <= this.#softMark / 2) this.#release();
   }
 
-  release(): void {
+  /** Nothing waits any more. */
+  clear(): void {
+    this.remove(this.#bytes);
+  }
+
+  #release(): void {
     const held = this.#held;
     this.#held = undefined;
     held?.forEach((sender) => {

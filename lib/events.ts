@@ -59,7 +59,7 @@ export type ServerEvent =
       /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
       readonly maxConnections: number;
     }
-  /** New connections cannot be accepted for now; whoever is here goes on. */
+  /** New connections cannot be accepted until `listening` is told again; whoever is here goes on. */
   | { readonly type: 'failing'; readonly message: string }
   | { readonly type: 'joined'; readonly name: string; readonly remote: string }
   | {

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -58,13 +59,37 @@ export function vanished<T extends { readonly socket: Duplex; readonly held: boo
   return suspects.filter((session) => isGone(second, session));
 }
 
-/** Files and sockets that this process may still open; `undefined` where the system does not tell. */
-export function freeDescriptors(): number | undefined {
+/** Asked for once, as it seldom changes while the process runs. */
+let knownLimit: number | undefined;
+
+/** Files and sockets that this process may have open; `undefined` where the system does not tell. */
+function descriptorLimit(): number | undefined {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
-    return limit === undefined ? undefined : Number(limit) - readdirSync('/proc/self/fd').length;
+    return limit === undefined ? undefined : Number(limit);
   } catch {
     return undefined;
+  }
+}
+
+/** Of those, the ones that it may still open; `undefined` where the system does not tell. */
+export function freeDescriptors(): number | undefined {
+  const limit = descriptorLimit();
+  return limit === undefined ? undefined : limit - readdirSync('/proc/self/fd').length;
+}
+
+/**
+ * Whether `count` descriptors, or fewer, are left. Cheaper than counting them: the system gives out the lowest that is
+ * free, so that all below it are in use.
+ */
+export function scarce(count: number): boolean {
+  try {
+    const lowest = openSync(devNull, 'r');
+    closeSync(lowest);
+    knownLimit ??= descriptorLimit() ?? Infinity;
+    return lowest >= knownLimit - count;
+  } catch (failure) {
+    return failure instanceof Error && 'code' in failure && /^E[MN]FILE$/.test(String(failure.code));
   }
 }
 

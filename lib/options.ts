@@ -92,10 +92,17 @@ export const settings = {
   loginTimeout: seconds(30, 'how long a connection may take to give its name', 1),
   idleTimeout: seconds(0, 'how long a session may say nothing, 0 for ever'),
   writeTimeout: seconds(10, 'how long a recipient may take nothing while something waits for it', 1),
+  keepAlive: seconds(60, 'silence after which the system asks whether a peer is still there, 0 for never'),
   maxLine: whole(65536, [1, 2 ** 28], '<bytes>', 'longest line, without its line end'),
   maxConnections: whole(10000, [1, 2 ** 24], '<number>', 'connections at a time'),
   maxConnectionsPerAddress: whole(0, [0, 2 ** 24], '<number>', 'of one address, 0 for any number'),
   maxPending: whole(16 * 2 ** 20, [1, 2 ** 32], '<bytes>', 'what may wait for one recipient'),
+  maxPendingTotal: whole(
+    256 * 2 ** 20,
+    [1, 2 ** 40],
+    '<bytes>',
+    'what may wait for all recipients together before every sender is slowed',
+  ),
   maxRate: whole(
     0,
     [0, 2 ** 24],

@@ -13,6 +13,7 @@ import {
   tap,
 } from 'rxjs';
 import type { GroupedObservable, OperatorFunction } from 'rxjs';
+import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
 import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
 import { freeDescriptors, vanished } from './kernel.ts';
@@ -78,6 +79,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const settings = withinLimits(serverOptions(options));
     const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
+    const whole = new Backlog(settings.maxPendingTotal);
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
@@ -111,7 +113,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       reader: (session) => reader(session, settings),
       broker: broker(settings, tell),
       writer: (deliveries) =>
-        writer(deliveries, settings, (session, reason) => {
+        writer(deliveries, settings, whole, (session, reason) => {
           tally.depart(session, reason);
           const { name, remote, accepted, delivered, abandoned } = session;
           tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });

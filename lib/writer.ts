@@ -28,20 +28,23 @@ const WRITE_SIZE = 256 * 1024;
  * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
  * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off. Either way `depart`
  * hears of it, and by then the session's counts are final.
+ *
+ * @param whole what waits for all recipients together
  */
 export function writer(
   deliveries: GroupedObservable<Session, Delivery>,
   options: WriterOptions,
+  whole: Backlog,
   depart: (session: Session, reason: EndReason) => void,
 ): Observable<never> {
   return new Observable((out) => {
     const session = deliveries.key;
     const { maxPending, writeTimeout, plain } = options;
-    const backlog = new Backlog(maxPending * SOFT_PART);
+    const backlog = new Backlog(maxPending * SOFT_PART, whole);
     const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
     let reason: EndReason = 'deadline';
     out.add(() => {
-      backlog.release();
+      backlog.clear();
       if (outlet.cut() > 0 && reason === 'shutdown') reason = 'deadline';
       depart(session, reason);
     });

@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { NEVER, Subject } from 'rxjs';
+import { Backlog } from '../lib/backlog.ts';
 import { broker } from '../lib/broker.ts';
 import { serverOptions } from '../lib/options.ts';
 import { reader } from '../lib/reader.ts';
@@ -29,13 +30,14 @@ const settings = serverOptions({ maxConnections: 1_000_000, lingerTimeout: 0 });
 
 async function measure(count: number): Promise<string> {
   const sessions$ = new Subject<Session>();
+  const whole = new Backlog(settings.maxPendingTotal);
   let left = 0;
   const running = pipeline(sessions$, {
     drain$: NEVER,
     deadline$: NEVER,
     reader: (session) => reader(session, settings),
     broker: broker(settings, () => {}),
-    writer: (deliveries) => writer(deliveries, settings, () => (left += 1)),
+    writer: (deliveries) => writer(deliveries, settings, whole, () => (left += 1)),
   }).subscribe();
 
   const sessions = Array.from({ length: count }, (_, index) => new Session(new Hole(), `127.0.0.1:${index}`));
