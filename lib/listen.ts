@@ -79,8 +79,6 @@ function connections(
       keepAliveInitialDelay: 1000 * Math.ceil(keepAlive / 1000),
     };
     const server = createServer(options, (socket) => {
-      // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
-      socket.on('error', () => {});
       out.next(socket);
     });
     server.maxConnections = maxConnections + REFUSALS;

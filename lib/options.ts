@@ -1,3 +1,5 @@
+import type { Observable } from 'rxjs';
+import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
 /** Every setting once: what it means, its default, and what it may be. Times are ms here, seconds for the operator. */
@@ -121,7 +123,15 @@ export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
 export interface ServerOptions extends Omit<Settings, 'logLevel'> {
   /** Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
   readonly shutdown$?: ShutdownSignal | undefined;
+  /**
+   * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those of sockets,
+   * with all that goes for them. They are not asked for any more once a shutdown began.
+   */
+  readonly connections$?: Observable<Connection> | undefined;
 }
+
+/** Options that only a program can give. */
+const STREAMS = ['shutdown$', 'connections$'] as const;
 
 /** A setting that is none: its message is one line that names it. */
 export class OptionError extends RangeError {
@@ -130,8 +140,9 @@ export class OptionError extends RangeError {
 
 /** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
 export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
-  const merged: Record<string, unknown> = { shutdown$: options.shutdown$ };
-  const unknown = Object.keys(options).find((key) => !(key in settings) && key !== 'shutdown$');
+  const merged: Record<string, unknown> = {};
+  for (const key of STREAMS) merged[key] = options[key];
+  const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
   for (const key of keys()) merged[key] = checked(key, key, options[key as keyof ServerOptions]);
   return merged as unknown as ServerOptions;

@@ -61,6 +61,12 @@ export function messagePrefix(name: string): string {
   return `from ${name}: `;
 }
 
+/** What a line says if it is a message, as `messagePrefix` begins one. */
+export function messageOf(line: string): { from: string; text: string } | undefined {
+  const [, from, text] = /^from ([^:]+): (.*)$/s.exec(line) ?? [];
+  return from === undefined || text === undefined ? undefined : { from, text };
+}
+
 /** A refusal or an error; `subject`, what it is about, must be fit to be shown. */
 export function error(code: ErrorCode, subject: string, explanation: string): string {
   return subject === '' ? `! ${code}: ${explanation}\n` : `! ${code} ${subject}: ${explanation}\n`;

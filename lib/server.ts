@@ -1,4 +1,5 @@
 import {
+  EMPTY,
   Observable,
   Subject,
   concat,
@@ -7,6 +8,7 @@ import {
   groupBy,
   interval,
   map,
+  merge,
   mergeMap,
   of,
   takeUntil,
@@ -84,8 +86,8 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       out.next(event);
     };
 
-    const { maxConnections } = settings;
-    const sessions$ = listen(settings, {
+    const { maxConnections, connections$ = EMPTY } = settings;
+    const sockets$ = listen(settings, {
       listening: ({ address, port }) => {
         tell({ type: 'listening', address, port, maxConnections });
       },
@@ -95,8 +97,14 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       failing: ({ message }) => {
         tell({ type: 'failing', message });
       },
-    }).pipe(
-      map((socket) => new Session(socket, socket.remoteAddress, socket.remotePort)),
+    });
+    // The program's own come first: what they are called is theirs.
+    const sessions$ = merge(connections$, sockets$).pipe(
+      map((connection) => {
+        // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+        connection.on('error', () => {});
+        return new Session(connection, connection.remoteAddress, connection.remotePort);
+      }),
       tap((session) => {
         tally.arrive(session);
       }),

@@ -1,6 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { EndReason } from './protocol.ts';
 
+/** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
+export interface Connection extends Duplex {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
 /** What a reader does when it is asked to. */
 export interface Intake {
   /** Ends the session; later than the call, so that nothing re-enters the broker. */

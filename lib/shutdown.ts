@@ -29,7 +29,7 @@ export interface Shutdown {
  * @param drainTimeout ms from the one to the other
  */
 export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: number): Shutdown {
-  const signal$ = toObservable(signal).pipe(
+  const signal$ = signalsOf(signal).pipe(
     // A signal raised while a line is being routed, by whoever hears of it, must not cut the pipeline under that line.
     observeOn(asapScheduler),
     share({ connector: () => new ReplaySubject(), resetOnComplete: false, resetOnError: false }),
@@ -43,7 +43,8 @@ export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: num
   };
 }
 
-function toObservable(signal: ShutdownSignal | undefined): Observable<unknown> {
+/** What a shutdown signal tells, as an Observable. */
+export function signalsOf(signal: ShutdownSignal | undefined): Observable<unknown> {
   if (signal === undefined) return NEVER;
   if (isObservable(signal)) return signal;
   return signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
