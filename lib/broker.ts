@@ -222,6 +222,8 @@ class Broker {
       this.#refuseName(session, 'name-invalid', name, problem);
     } else if (this.#roster.find(name) !== undefined) {
       this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another');
+    } else if (this.#roster.hasLookalike(name)) {
+      this.#refuseName(session, 'name-taken', name, 'it looks like the name of somebody here, try another');
     } else {
       session.prefix = encode(protocol.messagePrefix(name));
       this.#roster.join(session, detach(name));

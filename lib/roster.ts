@@ -1,3 +1,4 @@
+import { Lookalikes } from './lookalikes.ts';
 import type { Session } from './session.ts';
 
 /** Who is here. The broker owns it and nobody else looks. */
@@ -9,6 +10,7 @@ export class Roster {
   readonly #addresses = new Map<string, number>();
   /** In the order of login. */
   readonly #named = new Map<string, Session>();
+  readonly #lookalikes = new Lookalikes(this.#named);
 
   /** Connections, logged in or not. */
   get size(): number {
@@ -37,10 +39,16 @@ export class Roster {
     return this.#named.get(name);
   }
 
+  /** Whether somebody is here whose name could be taken for this one, which is not the same. */
+  hasLookalike(name: string): boolean {
+    return this.#lookalikes.has(name);
+  }
+
   /** Gives `session` its name, which must be free. */
   join(session: Session, name: string): void {
     session.name = name;
     this.#named.set(name, session);
+    this.#lookalikes.add(name);
     this.version += 1;
   }
 
@@ -50,6 +58,7 @@ export class Roster {
     this.#count(session.address, -1);
     if (session.name === undefined) return;
     this.#named.delete(session.name);
+    this.#lookalikes.remove(session.name);
     this.version += 1;
   }
 

@@ -29,12 +29,23 @@ const ROOMY = 65_536;
 const TIGHT = 40;
 
 const NAMES = ['alice', 'bob', 'carol', 'Zoë', 'Zoe\u0308', 'zoe\u0308', 'a b', '😀', 'x'.repeat(64)];
+/** Names that look like one of those, or like each other. */
+const LOOKALIKES = [
+  '\u0430lice',
+  'aIice',
+  'al\u0456ce',
+  'b\u03bfb',
+  'c\u0430r\u03bfl',
+  'Z\u03bf\u00eb',
+  'a\u00a0b',
+];
 const SPACE = fc.constantFrom('', '', ' ', '  ', '\t', '\u00a0');
 
 const utf8 = (text: fc.Arbitrary<string>) => text.map((given) => Buffer.from(given));
 
 const name = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(...NAMES) },
+  { weight: 4, arbitrary: fc.constantFrom(...LOOKALIKES) },
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 8 }) },
   {
     weight: 2,

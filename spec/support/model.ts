@@ -1,3 +1,5 @@
+import { skeleton } from '../../lib/skeleton.ts';
+
 /** What the wire protocol promises, with a Map of names and no thought of speed. */
 
 export interface ModelOptions {
@@ -22,6 +24,12 @@ function isName(name: string): boolean {
   const forbidden = /^[/#*!@]|[,:]|[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
   const { length } = Buffer.from(name);
   return length >= 1 && length <= 64 && !forbidden.test(name);
+}
+
+/** What looks like what is Unicode's affair, and tested by itself; who is compared with whom is the protocol's. */
+function areConfusable(one: string, other: string): boolean {
+  const isAscii = (name: string) => Buffer.byteLength(name) === name.length;
+  return !(isAscii(one) && isAscii(other)) && skeleton(one) === skeleton(other);
 }
 
 /** One client and all that it is to be sent, line by line. */
@@ -99,7 +107,10 @@ export class Model {
       this.#close(peer, 'not-chat');
     } else if (!isName(name)) {
       this.#refuse(peer, 'name-invalid', name);
-    } else if (this.#here.has(name)) {
+    } else if (
+      this.#here.has(name) ||
+      Array.from(this.#here.keys()).some((one) => areConfusable(one, name))
+    ) {
       this.#refuse(peer, 'name-taken', name);
     } else {
       peer.name = name;
