@@ -11,7 +11,11 @@ import type { Duplex } from 'node:stream';
 /** ms that one reading of the table serves all who ask. */
 const FRESH = 100;
 
+/** Readings of the table that are looked through for one connection. */
+const ATTEMPTS = 3;
+
 let table: ReadonlyMap<string, Row> | undefined;
+let latest: ReadonlyMap<string, Row> | undefined;
 
 /** A row of Linux's tables of connections, see proc(5). */
 const ROW = /^ *\d+: \w+:(\w+) (\w+):(\w+) \w+ (\w+):\w+ (\w+):\w+ (\w+)/gm;
@@ -36,6 +40,21 @@ const HOPELESS = 8;
 export function unacknowledged(socket: Duplex): number | undefined {
   const connection = connectionOf(socket);
   return connection === undefined ? undefined : connections().get(connection)?.unacknowledged;
+}
+
+/**
+ * The same for a last account: as it is now, not as it was a moment ago. One reading serves all who ask before anything
+ * else happens; who is missing from it is looked for again, for the system may skip a row of a table that changes while it is read.
+ */
+export function unacknowledgedNow(socket: Duplex): number | undefined {
+  const connection = connectionOf(socket);
+  if (connection === undefined) return undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const row = tableNow().get(connection);
+    if (row !== undefined) return row.unacknowledged;
+    latest = undefined;
+  }
+  return undefined;
 }
 
 /**
@@ -108,6 +127,16 @@ function connections(): ReadonlyMap<string, Row> {
     setTimeout(forget, FRESH).unref();
   }
   return table;
+}
+
+function tableNow(): ReadonlyMap<string, Row> {
+  if (latest === undefined) {
+    latest = readTable();
+    queueMicrotask(() => {
+      latest = undefined;
+    });
+  }
+  return latest;
 }
 
 function readTable(): ReadonlyMap<string, Row> {

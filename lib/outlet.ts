@@ -1,4 +1,4 @@
-import { unacknowledged, untaken } from './kernel.ts';
+import { unacknowledgedNow, untaken } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 import { Watch } from './watch.ts';
@@ -99,7 +99,7 @@ export class Outlet {
     const session = this.#session;
     const { socket } = session;
     if (socket.destroyed) return 0;
-    const pending = (untaken(socket) ?? socket.writableLength) + (unacknowledged(socket) ?? 0);
+    const pending = (untaken(socket) ?? socket.writableLength) + (unacknowledgedNow(socket) ?? 0);
     const lost = Math.min(this.#ledger.lastMessages(pending), this.hoped);
     session.delivered = this.hoped - lost;
     this.#inFlight = 0;

@@ -26,7 +26,8 @@ export class Peer {
   readonly #habits: Habits;
   #written = 0;
   #lastWrite = 0;
-  #timers: NodeJS.Timeout[] = [];
+  #reading: NodeJS.Timeout | undefined;
+  #typing: NodeJS.Timeout | undefined;
 
   constructor(port: number, name: string, habits: Habits = {}) {
     this.name = name;
@@ -54,14 +55,16 @@ export class Peer {
     this.#socket.write(`${this.name}\n`);
     await until(() => this.transcript.welcome || this.closed, `the login of ${this.name}`);
     const { readEvery, typesEvery } = this.#habits;
-    if (readEvery !== undefined)
-      this.#every(readEvery, () => {
+    if (readEvery !== undefined) {
+      this.#reading = setInterval(() => {
         this.#socket.resume();
-      });
-    if (typesEvery !== undefined)
-      this.#every(typesEvery, () => {
+      }, readEvery);
+    }
+    if (typesEvery !== undefined) {
+      this.#typing = setInterval(() => {
         this.type('/ping\n');
-      });
+      }, typesEvery);
+    }
   }
 
   type(text: string): void {
@@ -100,6 +103,10 @@ export class Peer {
     this.#socket.resume();
   }
 
+  stopTyping(): void {
+    clearInterval(this.#typing);
+  }
+
   hangUp(): void {
     this.#rest();
     this.#socket.end();
@@ -113,12 +120,8 @@ export class Peer {
     this.#socket.destroy();
   }
 
-  #every(ms: number, action: () => void): void {
-    this.#timers.push(setInterval(action, ms));
-  }
-
   #rest(): void {
-    for (const timer of this.#timers) clearInterval(timer);
-    this.#timers = [];
+    clearInterval(this.#reading);
+    this.stopTyping();
   }
 }

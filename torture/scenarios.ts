@@ -122,6 +122,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         cast.flows.push({ from: sender, to: [receiver.name] });
       }
     },
+    // One line into a connection that was cut off resets it; one more would destroy what the receiver's own system holds unread.
+    afterSignal: async ({ cut }) => {
+      await pause(600);
+      for (const receiver of cut) receiver.stopTyping();
+      await pause(600);
+      for (const receiver of cut) receiver.type('/ping\n');
+    },
   },
   'late-line': {
     about: 'receivers read slowly and type one line while the server drains',
