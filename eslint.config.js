@@ -11,7 +11,7 @@ const layers = [
   ['listen', 'reader', 'broker', 'writer', 'tally'],
   ['options'],
   ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet'],
-  ['lines', 'throttle', 'ledger', 'bot'],
+  ['lines', 'throttle', 'ledger', 'bot', 'unix'],
   ['watch'],
   ['kernel'],
   ['roster', 'scatter', 'names'],
@@ -20,7 +20,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session'],
-  ['protocol', 'text'],
+  ['protocol', 'text', 'endpoint'],
 ];
 
 /** Also within a layer no file imports another. */

@@ -79,6 +79,8 @@ export function explain(failure: unknown): { message: string; code: number } | u
 function optionOf(key: keyof typeof settings, help = settings[key].help): Option {
   const { value, placeholder } = settings[key];
   const show = settings[key].show as (given: typeof value) => string;
-  const known = placeholder === '' ? '' : ` (${show(value)})`;
-  return new Option(`${flagOf(key)} ${placeholder}`.trim(), help + known);
+  const known = placeholder === '' || show(value) === '' ? '' : ` (${show(value)})`;
+  const option = new Option(`${flagOf(key)} ${placeholder}`.trim(), help + known);
+  if (!Array.isArray(value)) return option;
+  return option.argParser((one: string, before: readonly string[] | undefined) => [...(before ?? []), one]);
 }

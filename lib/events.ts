@@ -53,9 +53,13 @@ export interface DrainReport {
 /** What an operator wants to know. */
 export type ServerEvent =
   | {
+      /** Told once for each endpoint. */
       readonly type: 'listening';
+      /** As one writes it, with the port that was found free: `tcp://127.0.0.1:8080`. */
+      readonly endpoint: string;
+      /** The address, or the path of a Unix socket. */
       readonly address: string;
-      readonly port: number;
+      readonly port: number | undefined;
       /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
       readonly maxConnections: number;
     }

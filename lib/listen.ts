@@ -1,29 +1,23 @@
-import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { type Server, type Socket, createServer } from 'node:net';
 import { Observable, defer, retry, timer } from 'rxjs';
+import type { Endpoint } from './endpoint.ts';
 import { scarce } from './kernel.ts';
-import { remoteOf } from './session.ts';
+import { removeStale, withMode } from './unix.ts';
 
 export interface ListenOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** Connections at a time that are worth a word of refusal; beyond a few more they are closed without. */
-  readonly maxConnections: number;
   /** ms of silence after which the kernel asks whether a peer is still there; it gives up some ten seconds later. */
   readonly keepAlive: number;
+  /** Permissions of a Unix socket. */
+  readonly socketMode: number;
 }
-
-/** Refused connections that may be open at a time, until they were told why. */
-export const REFUSALS = 64;
 
 /** Connections that wait in the kernel until they are accepted; it cuts the figure to its own limit. */
 const BACKLOG = 4096;
 
 /** Who hears of what is no connection. */
 export interface ListenObserver {
-  readonly listening: (address: AddressInfo) => void;
-  /** A connection was closed without a word: there are too many even to refuse them. */
-  readonly dropped: (remote: string) => void;
+  /** With the port that was found free, where one was to be found. */
+  readonly listening: (endpoint: Endpoint) => void;
   /** The system cannot hand over connections; told once, until `listening` is told again. */
   readonly failing: (failure: Error) => void;
 }
@@ -37,22 +31,27 @@ const FIRST_RETRY = 100;
 const LAST_RETRY = 5000;
 
 /**
- * A listening socket as its connections. Subscribing listens; unsubscribing closes the listener and leaves the
- * connections alone. Emits Node's error where the address cannot be listened on. A listener that fails later, or that
- * would for lack of descriptors, is closed and tried again, at growing distances: whoever is here goes on.
+ * A listening socket as its connections. Subscribing listens; unsubscribing closes the listener, which removes a Unix
+ * socket, and leaves the connections alone. Emits Node's error where the endpoint cannot be listened on. A listener that
+ * fails later, or that would for lack of descriptors, is closed and tried again, at growing distances: whoever is here
+ * goes on.
  */
-export function listen(options: ListenOptions, observer: ListenObserver): Observable<Socket> {
+export function listen(
+  endpoint: Endpoint,
+  options: ListenOptions,
+  observer: ListenObserver,
+): Observable<Socket> {
   return defer(() => {
-    let { port } = options;
+    let place = endpoint;
     let state: 'new' | 'listening' | 'failing' = 'new';
-    const listening = (address: AddressInfo) => {
+    const listening = (found: Endpoint) => {
       state = 'listening';
-      port = address.port;
-      observer.listening(address);
+      place = found;
+      observer.listening(found);
     };
     const attempt = () => {
       if (state === 'failing' && scarce(RESERVE)) throw lackOfDescriptors();
-      return connections({ ...options, port }, { ...observer, listening });
+      return connections(place, options, listening);
     };
     const delay = (failure: Error, count: number) => {
       if (state === 'new') throw failure;
@@ -66,8 +65,9 @@ export function listen(options: ListenOptions, observer: ListenObserver): Observ
 
 /** The connections of one listening socket, which fails for good. */
 function connections(
-  { host, port, maxConnections, keepAlive }: ListenOptions,
-  observer: Pick<ListenObserver, 'listening' | 'dropped'>,
+  endpoint: Endpoint,
+  { keepAlive, socketMode }: ListenOptions,
+  listening: (found: Endpoint) => void,
 ): Observable<Socket> {
   return new Observable((out) => {
     // A peer that has said all it has to say may still be listening: half-open is a state, not an end.
@@ -81,17 +81,26 @@ function connections(
     const server = createServer(options, (socket) => {
       out.next(socket);
     });
-    server.maxConnections = maxConnections + REFUSALS;
-    server.on('drop', (from) => {
-      observer.dropped(remoteOf(from?.remoteAddress, from?.remotePort));
-    });
     server.on('error', (failure) => {
       out.error(failure);
     });
-    server.listen({ host, port, backlog: BACKLOG }, () => {
-      const address = server.address();
-      if (address !== null && typeof address === 'object') observer.listening(address);
+    server.on('listening', () => {
+      listening(found(endpoint, server));
     });
+    if (endpoint.transport === 'unix') {
+      const { path } = endpoint;
+      removeStale(path).then(
+        () => {
+          if (out.closed) return;
+          withMode(socketMode, () => server.listen({ path, backlog: BACKLOG }));
+        },
+        (failure: unknown) => {
+          out.error(failure);
+        },
+      );
+    } else {
+      server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG });
+    }
     const look = setInterval(() => {
       // Without a descriptor libuv would close new connections and tell nobody.
       if (scarce(RESERVE)) out.error(lackOfDescriptors());
@@ -101,6 +110,13 @@ function connections(
       server.close();
     };
   });
+}
+
+/** The endpoint with the address that the system made of it. */
+function found(endpoint: Endpoint, server: Server): Endpoint {
+  const address = server.address();
+  if (endpoint.transport === 'unix' || address === null || typeof address === 'string') return endpoint;
+  return { ...endpoint, host: address.address, port: address.port };
 }
 
 function lackOfDescriptors(): Error {

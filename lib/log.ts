@@ -20,12 +20,14 @@ export async function createLog(level: string, terminal: boolean): Promise<Logge
 export function logEvent(log: Logger, event: ServerEvent): void {
   const { type } = event;
   switch (event.type) {
-    case 'listening':
+    case 'listening': {
+      const { endpoint, address, port, maxConnections } = event;
       log.info(
-        { event: type, address: event.address, port: event.port, maxConnections: event.maxConnections },
-        `listening on ${at(event)}, room for ${event.maxConnections} connections`,
+        { event: type, endpoint, address, port, maxConnections },
+        `listening on ${endpoint}, room for ${maxConnections} connections`,
       );
       return;
+    }
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
       return;
@@ -66,10 +68,6 @@ export function logEvent(log: Logger, event: ServerEvent): void {
     default:
       event satisfies never;
   }
-}
-
-function at({ address, port }: { address: string; port: number }): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function sessionsOf(count: number): string {

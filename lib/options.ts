@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { ENDPOINT_FORMS, type Endpoint, parseEndpoint } from './endpoint.ts';
 import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
@@ -84,11 +85,31 @@ function flag(help: string): Setting<boolean> {
   };
 }
 
+/** Permissions, written in octal. */
+function mode(value: number, help: string): Setting<number> {
+  const check = (given: number) =>
+    Number.isInteger(given) && given >= 0 && given <= 0o777 ? undefined : 'must be an octal number up to 777';
+  const read = (input: string) => (/^[0-7]+$/.test(input) ? parseInt(input, 8) : NaN);
+  return { value, placeholder: '<octal>', help, check, read, show: (given) => given.toString(8) };
+}
+
+/** Given once for each endpoint; in the environment separated by commas or blanks. */
+function endpoints(help: string): Setting<readonly string[]> {
+  const check = (given: unknown) =>
+    Array.isArray(given) && given.every((one) => typeof one === 'string' && parseEndpoint(one) !== undefined)
+      ? undefined
+      : `must be ${ENDPOINT_FORMS}`;
+  const read = (input: string) => input.split(/[\s,]+/).filter((one) => one !== '');
+  return { value: [], placeholder: '<endpoint>', help, check, read, show: (given) => given.join(' ') };
+}
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export const settings = {
   host: text('127.0.0.1', '<address>', 'address to listen on'),
   port: whole(8080, [0, 65535], '<port>', 'port to listen on; 0 takes a free one and prints it'),
+  listen: endpoints(`in place of these two, and as often as one likes: ${ENDPOINT_FORMS}`),
+  socketMode: mode(0o600, 'who may use a Unix socket'),
   drainTimeout: seconds(8, 'how long a shutdown may take to deliver what was accepted'),
   lingerTimeout: seconds(2, 'how long a closed session waits for a silent peer to hang up'),
   loginTimeout: seconds(30, 'how long a connection may take to give its name', 1),
@@ -158,6 +179,10 @@ export function readSettings<K extends Key = Key>(
   wanted: readonly K[] = keys() as K[],
 ): Pick<Settings, K> {
   const merged: Record<string, unknown> = {};
+  const short = (['host', 'port'] as const).find((key) => options[key] !== undefined);
+  if (short !== undefined && options.listen !== undefined) {
+    throw new OptionError(`${flagOf(short)} and --listen say the same thing twice: leave one of them out`);
+  }
   for (const key of wanted) {
     const option = options[key];
     const variable = environment[variableOf(key)];
@@ -167,6 +192,12 @@ export function readSettings<K extends Key = Key>(
     merged[key] = checked(key, source, value, given);
   }
   return merged as unknown as Pick<Settings, K>;
+}
+
+/** Where to listen: at each of `listen`, or in its absence at `host` and `port`. */
+export function endpointsOf({ listen, host, port }: Pick<Settings, 'listen' | 'host' | 'port'>): Endpoint[] {
+  if (listen.length === 0) return [{ transport: 'tcp', host, port }];
+  return listen.map(parseEndpoint).filter((endpoint) => endpoint !== undefined);
 }
 
 export function keys(): Key[] {

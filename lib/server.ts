@@ -17,12 +17,13 @@ import {
 import type { GroupedObservable, OperatorFunction } from 'rxjs';
 import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
+import { showEndpoint } from './endpoint.ts';
 import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
 import { freeDescriptors, vanished } from './kernel.ts';
-import { REFUSALS, listen } from './listen.ts';
-import { type ServerOptions, serverOptions } from './options.ts';
+import { type ListenObserver, listen } from './listen.ts';
+import { type ServerOptions, endpointsOf, serverOptions } from './options.ts';
 import { reader } from './reader.ts';
-import { Session } from './session.ts';
+import { type Connection, Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { writer } from './writer.ts';
@@ -87,24 +88,34 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     };
 
     const { maxConnections, connections$ = EMPTY } = settings;
-    const sockets$ = listen(settings, {
-      listening: ({ address, port }) => {
-        tell({ type: 'listening', address, port, maxConnections });
-      },
-      dropped: (remote) => {
-        tell({ type: 'refused', code: 'server-full', name: undefined, remote });
+    const observer: ListenObserver = {
+      listening: (endpoint) => {
+        const [address, port] =
+          endpoint.transport === 'unix' ? [endpoint.path] : [endpoint.host, endpoint.port];
+        tell({ type: 'listening', endpoint: showEndpoint(endpoint), address, port, maxConnections });
       },
       failing: ({ message }) => {
         tell({ type: 'failing', message });
       },
+    };
+    const hasRoom = ({ socket, remote }: Session) => {
+      if (tally.open.size < maxConnections + REFUSALS) return true;
+      socket.destroy();
+      tell({ type: 'refused', code: 'server-full', name: undefined, remote });
+      return false;
+    };
+    const arrivals = endpointsOf(settings).map((endpoint) => {
+      const through = showEndpoint(endpoint);
+      return listen(endpoint, settings, observer).pipe(
+        map((socket) => enter(socket, through)),
+        filter(hasRoom),
+      );
     });
     // The program's own come first: what they are called is theirs.
-    const sessions$ = merge(connections$, sockets$).pipe(
-      map((connection) => {
-        // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
-        connection.on('error', () => {});
-        return new Session(connection, connection.remoteAddress, connection.remotePort);
-      }),
+    const sessions$ = merge(
+      connections$.pipe(map((connection) => enter(connection, 'unknown'))),
+      ...arrivals,
+    ).pipe(
       tap((session) => {
         tally.arrive(session);
       }),
@@ -139,8 +150,19 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
   });
 }
 
+/** A session of a connection that came in through some place. */
+function enter(connection: Connection, through: string): Session {
+  // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+  connection.on('error', () => {});
+  const { remoteAddress: address, remotePort: port } = connection;
+  return new Session(connection, { through, address, port });
+}
+
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
+
+/** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
+export const REFUSALS = 64;
 
 /** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;

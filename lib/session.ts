@@ -1,10 +1,20 @@
 import type { Duplex } from 'node:stream';
+import { showAddress } from './endpoint.ts';
 import type { EndReason } from './protocol.ts';
 
 /** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
 export interface Connection extends Duplex {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+}
+
+/** Where a connection comes from. */
+export interface Origin {
+  /** The endpoint that it was accepted at. */
+  readonly through: string;
+  /** The peer's address and port; a Unix socket has none, nor has a connection that broke at once. */
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
 }
 
 /** What a reader does when it is asked to. */
@@ -38,20 +48,22 @@ export class Session {
   intake: Intake = CLOSED;
 
   readonly socket: Duplex;
-  /** The peer's address; `undefined` where the connection has none. */
-  readonly address: string | undefined;
-  readonly #port: number | undefined;
+  readonly #origin: Origin;
   #holds = 0;
 
-  constructor(socket: Duplex, address?: string, port?: number) {
+  constructor(socket: Duplex, origin: Origin) {
     this.socket = socket;
-    this.address = address;
-    this.#port = port;
+    this.#origin = origin;
   }
 
-  /** The peer's address and port as the log shows them. */
+  /** The peer's address; `undefined` where the connection has none. */
+  get address(): string | undefined {
+    return this.#origin.address;
+  }
+
+  /** The peer as the log shows it. */
   get remote(): string {
-    return remoteOf(this.address, this.#port);
+    return remoteOf(this.#origin);
   }
 
   /** Messages accepted for this session that it did not get, or has not got yet. */
@@ -94,8 +106,7 @@ export class Session {
   }
 }
 
-/** An address and port as one writes them. */
-export function remoteOf(address: string | undefined, port: number | undefined): string {
-  const host = address?.includes(':') === true ? `[${address}]` : (address ?? 'unknown');
-  return port === undefined ? host : `${host}:${port}`;
+/** The address and port of a peer as one writes them; the place it came in by, where it has none. */
+export function remoteOf({ address, port, through }: Origin): string {
+  return address === undefined || port === undefined ? through : showAddress(address, port);
 }

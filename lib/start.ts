@@ -6,9 +6,12 @@ import { signalsOf } from './shutdown.ts';
 
 /** A chat server that listens. */
 export interface RunningServer {
+  /** The address of its endpoint, or the path of a Unix socket; of the last one, where it has several. */
   readonly address: string;
-  /** The one that it took, where the option was 0. */
-  readonly port: number;
+  /** The one that it took, where the option was 0; a Unix socket has none. */
+  readonly port: number | undefined;
+  /** All of its endpoints, as one writes them. */
+  readonly endpoints: readonly string[];
   /**
    * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another way. Left
    * unhandled, that rejection ends the program, as any does.
@@ -24,7 +27,7 @@ export interface RunningServer {
 }
 
 /**
- * `chatServer` with promises: resolves when the server listens. Rejects where `chatServer` fails, and where the shutdown
+ * `chatServer` with promises: resolves when the server listens, at all of its endpoints. Rejects where `chatServer` fails, and where the shutdown
  * came before the server listened.
  *
  * @param options as for `chatServer`; a first value of `shutdown$` that comes after `close` changes nothing
@@ -44,6 +47,8 @@ export function startChatServer(
         begun = true;
       }),
     );
+    const missing = Math.max(1, options.listen?.length ?? 0);
+    const endpoints = new Set<string>();
     let fail = reject;
     const closed = new Promise<DrainReport>((drained, failed) => {
       chatServer({ ...options, shutdown$ }).subscribe({
@@ -51,9 +56,18 @@ export function startChatServer(
           onEvent(event);
           if (event.type === 'drained') drained(event.report);
           if (event.type !== 'listening') return;
+          endpoints.add(event.endpoint);
+          if (endpoints.size < missing) return;
           fail = failed;
           const { address, port } = event;
-          resolve({ address, port, closed, close, [Symbol.asyncDispose]: dispose });
+          resolve({
+            address,
+            port,
+            endpoints: [...endpoints],
+            closed,
+            close,
+            [Symbol.asyncDispose]: dispose,
+          });
         },
         error: (failure) => {
           fail(failure);

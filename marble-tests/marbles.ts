@@ -33,7 +33,7 @@ export function inVirtualTime(test: (helpers: RunHelpers) => void): () => void {
 
 /** A session whose socket nobody is at the other end of. */
 export function peer(label: string): Session {
-  return new Session(new PassThrough(), label);
+  return new Session(new PassThrough(), { through: label });
 }
 
 /** What each session types: a value is a line, or several with newlines between them; completion is end of file. */

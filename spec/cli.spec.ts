@@ -32,6 +32,8 @@ function settingsOf(args: readonly string[], environment: Record<string, string>
 const DEFAULTS: Settings = {
   host: '127.0.0.1',
   port: 8080,
+  listen: [],
+  socketMode: 0o600,
   drainTimeout: 8000,
   lingerTimeout: 2000,
   loginTimeout: 30_000,
@@ -54,6 +56,8 @@ const WRITTEN: readonly (readonly [keyof Settings, string, string, string, Setti
   ['host', '--host', 'A_CHAT_HOST', '::1', '::1'],
   ['port', '--port', 'A_CHAT_PORT', '0', 0],
   ['port', '--port', 'A_CHAT_PORT', '65535', 65_535],
+  ['listen', '--listen', 'A_CHAT_LISTEN', 'unix:/run/a-chat.sock', ['unix:/run/a-chat.sock']],
+  ['socketMode', '--socket-mode', 'A_CHAT_SOCKET_MODE', '660', 0o660],
   ['drainTimeout', '--drain-timeout', 'A_CHAT_DRAIN_TIMEOUT', '1.5', 1500],
   ['lingerTimeout', '--linger-timeout', 'A_CHAT_LINGER_TIMEOUT', '0', 0],
   ['loginTimeout', '--login-timeout', 'A_CHAT_LOGIN_TIMEOUT', '0.25', 250],
@@ -82,6 +86,15 @@ const WRONG: readonly (readonly [string, string])[] = [
   ['--port', ' 80'],
   ['--keep-alive', '-1'],
   ['--max-pending-total', '0'],
+  ['--listen', ''],
+  ['--listen', '127.0.0.1:8080'],
+  ['--listen', 'tcp://127.0.0.1'],
+  ['--listen', 'tcp://127.0.0.1:65536'],
+  ['--listen', 'tcp://::1:8080'],
+  ['--listen', 'http://127.0.0.1:8080'],
+  ['--listen', 'unix:'],
+  ['--socket-mode', '1000'],
+  ['--socket-mode', 'rw'],
   ['--drain-timeout', 'soon'],
   ['--drain-timeout', '-1'],
   ['--drain-timeout', '5s'],
@@ -104,8 +117,20 @@ const WRONG: readonly (readonly [string, string])[] = [
 const ONE_LINE = /^a-chat: [^\n]+\n$/;
 
 const EVENTS: readonly ServerEvent[] = [
-  { type: 'listening', address: '127.0.0.1', port: 8080, maxConnections: 10_000 },
-  { type: 'listening', address: '::1', port: 8080, maxConnections: 960 },
+  {
+    type: 'listening',
+    endpoint: 'tcp://127.0.0.1:8080',
+    address: '127.0.0.1',
+    port: 8080,
+    maxConnections: 10_000,
+  },
+  {
+    type: 'listening',
+    endpoint: 'unix:/run/a-chat.sock',
+    address: '/run/a-chat.sock',
+    port: undefined,
+    maxConnections: 960,
+  },
   { type: 'failing', message: 'accept EMFILE' },
   { type: 'joined', name: 'alice', remote: '10.0.0.1:5' },
   { type: 'refused', code: 'name-taken', name: 'alice', remote: '10.0.0.1:6' },
@@ -220,6 +245,17 @@ describe('settings', () => {
   test('of the command line win over the environment, even over nonsense there', () => {
     expect(settingsOf(['--port', '1'], { A_CHAT_PORT: '2' }).port).toBe(1);
     expect(settingsOf(['--port', '1'], { A_CHAT_PORT: 'two' }).port).toBe(1);
+  });
+
+  test('of endpoints may be several, and leave no place for the short form beside them', () => {
+    const [first, second] = ['tcp://[::1]:8080', 'unix:/run/a, chat.sock'];
+    expect(settingsOf(['--listen', first, '--listen', second]).listen).toEqual([first, second]);
+    const environment = { A_CHAT_LISTEN: 'tcp://a:1, unix:/run/b.sock\ttcp://[::]:0', A_CHAT_PORT: '1' };
+    expect(settingsOf([], environment).listen).toEqual(['tcp://a:1', 'unix:/run/b.sock', 'tcp://[::]:0']);
+    expect(settingsOf(['--listen', first], environment).listen).toEqual([first]);
+    for (const short of ['--port=1', '--host=::']) {
+      expect(() => settingsOf([short, '--listen', first])).toThrow(OptionError);
+    }
   });
 
   test('of empty variables are as if unset', () => {
@@ -410,18 +446,19 @@ describe('the log', () => {
       {
         level: info,
         event: 'listening',
+        endpoint: 'tcp://127.0.0.1:8080',
         address: '127.0.0.1',
         port: 8080,
         maxConnections: 10_000,
-        msg: 'listening on 127.0.0.1:8080, room for 10000 connections',
+        msg: 'listening on tcp://127.0.0.1:8080, room for 10000 connections',
       },
       {
         level: info,
         event: 'listening',
-        address: '::1',
-        port: 8080,
+        endpoint: 'unix:/run/a-chat.sock',
+        address: '/run/a-chat.sock',
         maxConnections: 960,
-        msg: 'listening on [::1]:8080, room for 960 connections',
+        msg: 'listening on unix:/run/a-chat.sock, room for 960 connections',
       },
       {
         level: error,
@@ -559,7 +596,7 @@ describe('the log', () => {
       if (missing !== undefined) throw new Error(`this test needs socat: ${missing.message}`);
     };
 
-    await shows('listening on 127.0.0.1:');
+    await shows('listening on tcp://127.0.0.1:');
     child.stdin.write('\x03');
     await shows('drained 0 sessions');
     await until(() => child.exitCode !== null, 'the program to end');

@@ -98,7 +98,7 @@ describe('a server whose log has nowhere to go', () => {
       '-c',
       'exec "$0" "$@" >"$TERMINAL"',
     ]);
-    const port = () => Number(/listening on [\d.]+:(\d+)/.exec(shown)?.[1]);
+    const port = () => Number(/listening on tcp:\/\/[\d.]+:(\d+)/.exec(shown)?.[1]);
     await until(
       () => port() > 0,
       () => `a server on the terminal; it showed ${shown}`,

@@ -44,7 +44,8 @@ describe('connections that the system cannot hand over', () => {
     expect(failing).toMatchObject({ level: 50, message: 'EMFILE: too many open files' });
     const refused = new Peer(server.port);
     await until(() => refused.closed, 'the refusal');
-    expect(refused.error).toMatchObject({ code: 'ECONNREFUSED' });
+    // It may have come to the listener in its last moment.
+    expect(refused.error).toMatchObject({ code: expect.stringMatching(/^ECONN(REFUSED|RESET)$/) as string });
     alice.send('alice: here\n');
     await alice.heard('from alice: here\n');
 

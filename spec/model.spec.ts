@@ -244,7 +244,7 @@ function playDirectly({ peers, steps }: Play, { maxLine, plain, allowControlChar
     },
   });
   const inputs = Array.from({ length: peers }, (_, index) => {
-    const session = new Session(new PassThrough(), String(index));
+    const session = new Session(new PassThrough(), { through: String(index) });
     const chunks$ = new Subject<string>();
     sent.set(session, []);
     open.add(session);
@@ -336,7 +336,7 @@ describe('over real sockets', () => {
     let drained = false;
     const server = chatServer({ port: 0, lingerTimeout: 50, allowControlChars, shutdown$ }).subscribe({
       next: (event) => {
-        if (event.type === 'listening') port = event.port;
+        if (event.type === 'listening') port = event.port ?? 0;
       },
       complete: () => (drained = true),
     });

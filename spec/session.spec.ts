@@ -460,7 +460,7 @@ describe('unsubscribing', () => {
     const ports: number[] = [];
     const subscriptions = [0, 1].map(() =>
       server$.subscribe((event) => {
-        if (event.type === 'listening') ports.push(event.port);
+        if (event.type === 'listening') ports.push(event.port ?? 0);
       }),
     );
     await until(() => ports.length === 2, 'two servers to listen');

@@ -507,7 +507,7 @@ describe('what the seed leaves open', () => {
     let drained = false;
     chatServer({ port: 0, lingerTimeout: 100, shutdown$ }).subscribe({
       next: (event) => {
-        if (event.type === 'listening') port = event.port;
+        if (event.type === 'listening') port = event.port ?? 0;
       },
       complete: () => (drained = true),
     });

@@ -40,6 +40,15 @@ describe('a started server', () => {
     expect(events.map(({ type }) => type)).toEqual(['listening', 'joined']);
   });
 
+  it('listens at all of its endpoints', async () => {
+    const server = await start({ listen: ['tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'] });
+    expect(server.endpoints).toHaveLength(2);
+    for (const endpoint of server.endpoints) {
+      const peer = await Peer.login(Number(endpoint.split(':')[2]), endpoint.replaceAll(/\W/g, ''));
+      peer.end();
+    }
+  });
+
   it('delivers what is pending before it is closed, and closes once however often it is asked', async () => {
     const server = await start();
     const alice = await login('alice');

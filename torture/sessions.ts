@@ -40,7 +40,10 @@ async function measure(count: number): Promise<string> {
     writer: (deliveries) => writer(deliveries, settings, whole, () => (left += 1)),
   }).subscribe();
 
-  const sessions = Array.from({ length: count }, (_, index) => new Session(new Hole(), `127.0.0.1:${index}`));
+  const sessions = Array.from(
+    { length: count },
+    (_, index) => new Session(new Hole(), { through: String(index) }),
+  );
   const began = performance.now();
   sessions.forEach((session, index) => {
     sessions$.next(session);

@@ -13,9 +13,11 @@ export class Peer {
   readonly #chunks: Buffer[] = [];
   #marks = 0;
 
-  constructor(port: number) {
+  /** @param at the port, or the path of a Unix socket */
+  constructor(at: number | string) {
+    const where = typeof at === 'number' ? { port: at, host: '127.0.0.1' } : { path: at };
     // Half-open, as netcat: that the server ended does not end this side.
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
     this.socket
       .on(
         'connect',
@@ -28,8 +30,8 @@ export class Peer {
   }
 
   /** Connects and logs in; resolves when the server said welcome. */
-  static async login(port: number, name: string): Promise<Peer> {
-    const peer = new Peer(port);
+  static async login(at: number | string, name: string): Promise<Peer> {
+    const peer = new Peer(at);
     peer.send(`${name}\n`);
     await peer.heard(`* welcome ${name}\n`);
     return peer;

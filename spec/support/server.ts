@@ -38,9 +38,9 @@ export class Server {
   }
 
   get port(): number {
-    const [listening] = this.all('listening');
-    if (listening === undefined) throw new Error('the server does not listen');
-    return listening.port;
+    const [{ port } = {}] = this.all('listening');
+    if (port === undefined) throw new Error('the server does not listen on a port');
+    return port;
   }
 
   all<T extends ServerEvent['type']>(type: T): EventOf<T>[] {
@@ -62,9 +62,9 @@ export class Server {
     return event;
   }
 
-  /** A connection that has not said anything yet. */
-  connect(): Peer {
-    const peer = new Peer(this.port);
+  /** A connection, to the first port unless told otherwise, that has not said anything yet. */
+  connect(at: number | string = this.port): Peer {
+    const peer = new Peer(at);
     this.#peers.push(peer);
     return peer;
   }
