@@ -7,6 +7,7 @@ import { messageOf } from './protocol.ts';
 export interface Heard {
   /** The sender's name. */
   readonly from: string;
+  /** What was written, in one line. */
   readonly text: string;
 }
 

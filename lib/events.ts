@@ -32,7 +32,9 @@ export type RefusalCode = Extract<
 export interface Loss {
   /** The login name, or `undefined` where none was given. */
   readonly name: string | undefined;
+  /** Address and port of its peer. */
   readonly remote: string;
+  /** Why its session ended. */
   readonly reason: EndReason;
   /** Messages accepted for it that were not handed to the operating system whole. */
   readonly abandoned: number;
@@ -46,42 +48,77 @@ export interface DrainReport {
   readonly delivered: number;
   /** Messages accepted but not delivered: the sum over `losses`. */
   readonly abandoned: number;
+  /** Each recipient that did not get all. */
   readonly losses: readonly Loss[];
+  /** How long the drain took. */
   readonly milliseconds: number;
 }
 
 /** What an operator wants to know. */
 export type ServerEvent =
   | {
-      /** Told once for each endpoint. */
+      /** The server listens; told once for each endpoint. */
       readonly type: 'listening';
       /** As one writes it, with the port that was found free: `tcp://127.0.0.1:8080`. */
       readonly endpoint: string;
       /** The address, or the path of a Unix socket. */
       readonly address: string;
+      /** The port; a Unix socket has none. */
       readonly port: number | undefined;
       /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
       readonly maxConnections: number;
     }
-  /** New connections cannot be accepted until `listening` is told again; whoever is here goes on. */
-  | { readonly type: 'failing'; readonly message: string }
-  | { readonly type: 'joined'; readonly name: string; readonly remote: string }
   | {
+      /** New connections cannot be accepted until `listening` is told again; whoever is here goes on. */
+      readonly type: 'failing';
+      /** What the system says. */
+      readonly message: string;
+    }
+  | {
+      /** Somebody logged in. */
+      readonly type: 'joined';
+      /** The login name. */
+      readonly name: string;
+      /** Address and port of the peer. */
+      readonly remote: string;
+    }
+  | {
+      /** A login, or a connection, was refused. */
       readonly type: 'refused';
+      /** Why. */
       readonly code: RefusalCode;
       /** The name that was asked for, made visible and cut to a readable length. */
       readonly name: string | undefined;
+      /** Address and port of the peer. */
       readonly remote: string;
     }
   | {
+      /** A connection ended, logged in or not. */
       readonly type: 'left';
+      /** The login name, or `undefined` where none was given. */
       readonly name: string | undefined;
+      /** Address and port of the peer. */
       readonly remote: string;
+      /** Why it ended. */
       readonly reason: EndReason;
+      /** Messages taken from it. */
       readonly accepted: number;
+      /** Messages handed to the operating system for it. */
       readonly delivered: number;
+      /** Messages accepted for it that were not. */
       readonly abandoned: number;
     }
-  /** A shutdown began; whoever has not taken all its messages after `deadline` ms is cut off. */
-  | { readonly type: 'draining'; readonly sessions: number; readonly deadline: number }
-  | { readonly type: 'drained'; readonly report: DrainReport };
+  | {
+      /** A shutdown began. */
+      readonly type: 'draining';
+      /** Connections that are open. */
+      readonly sessions: number;
+      /** ms after which whoever has not taken all its messages is cut off. */
+      readonly deadline: number;
+    }
+  | {
+      /** A shutdown is over; the last event. */
+      readonly type: 'drained';
+      /** How it went. */
+      readonly report: DrainReport;
+    };

@@ -113,7 +113,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     });
     // The program's own come first: what they are called is theirs.
     const sessions$ = merge(
-      connections$.pipe(map((connection) => enter(connection, 'unknown'))),
+      connections$.pipe(map((connection) => enter(connection, 'in-process'))),
       ...arrivals,
     ).pipe(
       tap((session) => {

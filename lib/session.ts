@@ -4,7 +4,9 @@ import type { EndReason } from './protocol.ts';
 
 /** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
 export interface Connection extends Duplex {
+  /** The peer's address; a connection without one is of no address when those of one address are counted. */
   readonly remoteAddress?: string | undefined;
+  /** The peer's port. */
   readonly remotePort?: number | undefined;
 }
 
