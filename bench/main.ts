@@ -7,7 +7,7 @@ import { machine } from './machine.ts';
 import { type Measured, measure } from './measure.ts';
 import { tables } from './report.ts';
 import { QUICK, rows } from './rows.ts';
-import { PEERS, findPeers, ownServer } from './servers.ts';
+import { PEERS, findPeers, ownServer, scrapedServer } from './servers.ts';
 import { measureStart } from './start.ts';
 
 /** Measures the built server, and beside it the peers that are installed. */
@@ -17,6 +17,7 @@ interface Options {
   readonly runs: number;
   readonly rows?: string[];
   readonly peers: string[];
+  readonly admin?: true;
   readonly out?: string;
 }
 
@@ -36,6 +37,7 @@ const command = new Command('bench')
     peerNames,
     Object.keys(PEERS),
   )
+  .option('--admin', 'beside it the same with its admin endpoint, scraped every second')
   .option(
     '--out <folder>',
     'where RESULTS.md and results.svg go; by default a run of all rows writes to bench',
@@ -45,6 +47,7 @@ const options = command.opts<Options>();
 
 const own = ownServer();
 const { peers, absent } = await findPeers(options.peers);
+if (options.admin === true) peers.push(scrapedServer());
 const about = machine([own, ...peers], absent);
 console.log(`${about}\n`);
 

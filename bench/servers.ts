@@ -52,6 +52,38 @@ export function ownServer(nodeOptions: readonly string[] = []): Server {
   };
 }
 
+/** Ours with its admin endpoint, which is scraped every second as long as the server runs. */
+export function scrapedServer(): Server {
+  const { version } = ownServer();
+  return {
+    name: 'a-chat, scraped',
+    version,
+    wire: 'chat',
+    start: async () => {
+      const admin = await freePort();
+      const child = launch(
+        'server',
+        [process.execPath, ...OWN, '--admin', String(admin)],
+        ['ignore', 'pipe', 'inherit'],
+      );
+      const port = await loggedPort(child);
+      const scrape = async () => {
+        const answer = await fetch(`http://127.0.0.1:${admin}/metrics`);
+        await answer.text();
+      };
+      await scrape();
+      const scrapes = setInterval(() => {
+        // A server that is killed breaks the connection.
+        scrape().catch(() => {});
+      }, 1000);
+      child.once('exit', () => {
+        clearInterval(scrapes);
+      });
+      return running(child, port);
+    },
+  };
+}
+
 interface Peer {
   readonly program: string;
   readonly wire: WireName;

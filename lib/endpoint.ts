@@ -23,6 +23,13 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   return { transport, host, port };
 }
 
+/** `127.0.0.1:9090`, `[::1]:9090`, or `9090` for this machine alone; `undefined` for what is none of these. */
+export function parseAddress(text: string): { host: string; port: number } | undefined {
+  const address = /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
+  const endpoint = parseEndpoint(`tcp://${address}`);
+  return endpoint?.transport === 'tcp' ? endpoint : undefined;
+}
+
 /** The endpoint as one writes it. */
 export function showEndpoint(endpoint: Endpoint): string {
   if (endpoint.transport === 'unix') return `unix:${endpoint.path}`;

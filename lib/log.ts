@@ -1,4 +1,6 @@
 import { type Logger, destination, pino } from 'pino';
+import type { AdminEvent } from './admin.ts';
+import { showAddress } from './endpoint.ts';
 import type { ServerEvent } from './events.ts';
 
 /**
@@ -17,7 +19,7 @@ export async function createLog(level: string, terminal: boolean): Promise<Logge
 }
 
 /** Writes one event, with its facts as fields and as a sentence. */
-export function logEvent(log: Logger, event: ServerEvent): void {
+export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
   const { type } = event;
   switch (event.type) {
     case 'listening': {
@@ -28,6 +30,18 @@ export function logEvent(log: Logger, event: ServerEvent): void {
       );
       return;
     }
+    case 'admin':
+      log.info(
+        { event: type, address: event.address, port: event.port },
+        `admin endpoint on http://${showAddress(event.address, event.port)}`,
+      );
+      return;
+    case 'admin-failing':
+      log.warn(
+        { event: type, message: event.message },
+        `the admin endpoint cannot accept a connection: ${event.message}`,
+      );
+      return;
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
       return;

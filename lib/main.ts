@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { finalize, tap } from 'rxjs';
+import { type Observable, finalize, tap } from 'rxjs';
+import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
-import type { DrainReport } from './events.ts';
+import { parseAddress } from './endpoint.ts';
+import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, logEvent } from './log.ts';
+import { Meter } from './meter.ts';
 import { readSettings } from './options.ts';
 import { chatServer } from './server.ts';
 import { signals } from './shutdown.ts';
@@ -18,7 +21,7 @@ type Written = Readonly<Record<string, unknown>>;
  * 128 and the signal's number when a second signal cut the drain short.
  */
 async function serve(written: Written): Promise<number> {
-  const { logLevel, ...options } = readSettings(written, process.env);
+  const { logLevel, admin, ...options } = readSettings(written, process.env);
   // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
   // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
   setFlagsFromString('--semi-space-growth-factor=1');
@@ -33,9 +36,17 @@ async function serve(written: Written): Promise<number> {
 
   const received: ('SIGINT' | 'SIGTERM')[] = [];
   const shutdown$ = signals(process).pipe(tap((signal) => received.push(signal)));
+  let events$: Observable<ServerEvent | AdminEvent>;
+  const address = parseAddress(admin);
+  if (address === undefined) {
+    events$ = chatServer({ ...options, shutdown$ });
+  } else {
+    const meter = new Meter();
+    events$ = chatServer({ ...options, shutdown$, meter }).pipe(await adminEndpoint(address, meter));
+  }
   let report: DrainReport | undefined;
   return new Promise((resolve, reject) => {
-    chatServer({ ...options, shutdown$ })
+    events$
       .pipe(
         finalize(() => {
           const cutShortBy = received[1];

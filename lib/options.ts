@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
-import { ENDPOINT_FORMS, type Endpoint, parseEndpoint } from './endpoint.ts';
+import { ENDPOINT_FORMS, type Endpoint, parseAddress, parseEndpoint } from './endpoint.ts';
+import type { Meter } from './meter.ts';
 import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
@@ -103,6 +104,14 @@ function endpoints(help: string): Setting<readonly string[]> {
   return { value: [], placeholder: '<endpoint>', help, check, read, show: (given) => given.join(' ') };
 }
 
+function address(help: string): Setting<string> {
+  const check = (given: unknown) =>
+    given === '' || (typeof given === 'string' && parseAddress(given) !== undefined)
+      ? undefined
+      : 'must be <address>:<port> or <port>';
+  return { value: '', placeholder: '<address>', help, check, read: (input) => input, show: (given) => given };
+}
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export const settings = {
@@ -134,6 +143,7 @@ export const settings = {
   ),
   plain: flag("send 'from' lines alone: no notices, no errors"),
   allowControlChars: flag('pass control characters on instead of showing stand-ins'),
+  admin: address('HTTP for the operator: /healthz, /readyz, /metrics; a bare port is on 127.0.0.1'),
   logLevel: choice('info', LOG_LEVELS, '<level>', `one of ${LOG_LEVELS.join(', ')}`),
 } as const;
 
@@ -141,7 +151,7 @@ type Key = keyof typeof settings;
 export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
-export interface ServerOptions extends Omit<Settings, 'logLevel'> {
+export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel'> {
   /** Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
   readonly shutdown$?: ShutdownSignal | undefined;
   /**
@@ -149,10 +159,12 @@ export interface ServerOptions extends Omit<Settings, 'logLevel'> {
    * with all that goes for them. They are not asked for any more once a shutdown began.
    */
   readonly connections$?: Observable<Connection> | undefined;
+  /** Counts what the server does, if given. */
+  readonly meter?: Meter | undefined;
 }
 
 /** Options that only a program can give. */
-const STREAMS = ['shutdown$', 'connections$'] as const;
+const OBJECTS = ['shutdown$', 'connections$', 'meter'] as const;
 
 /** A setting that is none: its message is one line that names it. */
 export class OptionError extends RangeError {
@@ -162,7 +174,7 @@ export class OptionError extends RangeError {
 /** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
 export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   const merged: Record<string, unknown> = {};
-  for (const key of STREAMS) merged[key] = options[key];
+  for (const key of OBJECTS) merged[key] = options[key];
   const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
   for (const key of keys()) merged[key] = checked(key, key, options[key as keyof ServerOptions]);

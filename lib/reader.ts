@@ -3,6 +3,7 @@ import { Observable, asapScheduler, asyncScheduler } from 'rxjs';
 import type { SessionEvent } from './events.ts';
 import { Inlet } from './inlet.ts';
 import { lines, overlong } from './lines.ts';
+import type { Meter } from './meter.ts';
 import type { EndReason } from './protocol.ts';
 import type { Session } from './session.ts';
 import { Throttle } from './throttle.ts';
@@ -16,6 +17,8 @@ export interface ReaderOptions {
   readonly idleTimeout: number;
   /** Lines a second from which on the peer is slowed; 0 for never. */
   readonly maxRate: number;
+  /** Measures how long messages take, if given. */
+  readonly meter?: Meter | undefined;
 }
 
 /** The first byte of a TLS handshake, and of no name. */
@@ -38,7 +41,7 @@ class SessionFailure extends Error {
  * shutdown does, hears no `ended`; either way what the peer still sends is read and discarded from then on.
  */
 export function reader(session: Session, options: ReaderOptions): Observable<SessionEvent> {
-  const { maxLine, loginTimeout, idleTimeout, maxRate } = options;
+  const { maxLine, loginTimeout, idleTimeout, maxRate, meter } = options;
   // One Observable and no chain of operators: this is what an idle connection costs, ten thousand times.
   return new Observable((out) => {
     const throttle = maxRate > 0 ? new Throttle(session, maxRate) : undefined;
@@ -96,6 +99,7 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
       .subscribe({
         next: (piece) => {
           if (idleTimeout > 0) heard = asyncScheduler.now();
+          if (meter !== undefined) session.readAt = performance.now();
           inlet.push(piece);
         },
         error: (failure: unknown) => {

@@ -78,11 +78,12 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
  * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none.
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
-  return new Observable((out) => {
+  return new Observable<ServerEvent>((out) => {
     const settings = withinLimits(serverOptions(options));
     const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
     const whole = new Backlog(settings.maxPendingTotal);
+    settings.meter?.attach(tally.open, whole);
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
@@ -134,6 +135,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       writer: (deliveries) =>
         writer(deliveries, settings, whole, (session, reason) => {
           tally.depart(session, reason);
+          settings.meter?.depart(session);
           const { name, remote, accepted, delivered, abandoned } = session;
           tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
         }),
@@ -147,7 +149,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       run$,
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
     ).subscribe(out);
-  });
+  }).pipe(tap((event) => options.meter?.observe(event)));
 }
 
 /** A session of a connection that came in through some place. */

@@ -46,12 +46,16 @@ export class Session {
   routed = 0;
   /** Of those, the ones that are out of our hands; counted by the writer. */
   delivered = 0;
+  /** When what it said last was read, in ms; kept by the reader where latencies are measured. */
+  readAt: number | undefined = undefined;
   /** The reader's side, as long as there is one. */
   intake: Intake = CLOSED;
 
   readonly socket: Duplex;
   readonly #origin: Origin;
   #holds = 0;
+  #heldSince = 0;
+  #heldBefore = 0;
 
   constructor(socket: Duplex, origin: Origin) {
     this.socket = socket;
@@ -78,15 +82,22 @@ export class Session {
     return this.#holds > 0;
   }
 
+  /** ms in which the peer was kept waiting. */
+  get heldFor(): number {
+    return this.#heldBefore + (this.held ? performance.now() - this.#heldSince : 0);
+  }
+
   /** Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down. */
   hold(): void {
+    if (!this.held) this.#heldSince = performance.now();
     this.#holds += 1;
     if (this.intake !== CLOSED) this.socket.pause();
   }
 
   release(): void {
     this.#holds -= 1;
-    if (this.#holds > 0) return;
+    if (this.held) return;
+    this.#heldBefore += performance.now() - this.#heldSince;
     this.socket.resume();
     this.intake.resume();
   }

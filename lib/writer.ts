@@ -2,7 +2,9 @@ import { type GroupedObservable, Observable, tap } from 'rxjs';
 import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
 import type { Delivery } from './events.ts';
+import { Stopwatch } from './latency.ts';
 import { type LingerOptions, lingeringClose } from './linger.ts';
+import type { Meter } from './meter.ts';
 import { Outlet, type Write } from './outlet.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
@@ -13,6 +15,8 @@ export interface WriterOptions extends LingerOptions {
   /** ms that a write may wait for a peer that does not read. */
   readonly writeTimeout: number;
   readonly plain: boolean;
+  /** Measures how long messages take, if given. */
+  readonly meter?: Meter | undefined;
 }
 
 /** Senders are slowed when this part of what may wait for their recipient does. */
@@ -39,9 +43,10 @@ export function writer(
 ): Observable<never> {
   return new Observable((out) => {
     const session = deliveries.key;
-    const { maxPending, writeTimeout, plain } = options;
+    const { maxPending, writeTimeout, plain, meter } = options;
     const backlog = new Backlog(maxPending * SOFT_PART, whole);
     const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
+    const stopwatch = meter && new Stopwatch(meter.latency);
     let reason: EndReason = 'deadline';
     out.add(() => {
       backlog.clear();
@@ -52,6 +57,7 @@ export function writer(
     const pending$ = deliveries.pipe(
       tap((delivery) => {
         backlog.add(delivery);
+        stopwatch?.arrive(delivery);
         if (backlog.bytes > maxPending * HARD_PART) outlet.fail('slow-consumer');
       }),
     );
@@ -59,9 +65,10 @@ export function writer(
       let end: EndReason = 'shutdown';
       // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
       for await (const batch of bufferedValuesFrom(pending$)) {
+        stopwatch?.take();
         for (const piece of writes(batch)) {
-          const goOn = outlet.write(piece);
-          if (goOn !== true) await goOn;
+          const taken = outlet.write(piece);
+          if (taken === true || (await taken)) stopwatch?.written(piece.count);
           backlog.remove(piece.bytes.length);
         }
         if (outlet.failure !== undefined) session.dismiss(outlet.failure);

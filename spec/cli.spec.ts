@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { type Order, complaint, explain, readCommandLine } from '../lib/cli.ts';
+import type { AdminEvent } from '../lib/admin.ts';
 import type { ServerEvent } from '../lib/events.ts';
 import { createLog, logEvent } from '../lib/log.ts';
 import { OptionError, type Settings, flagOf, keys, readSettings, variableOf } from '../lib/options.ts';
@@ -48,6 +49,7 @@ const DEFAULTS: Settings = {
   maxPending: 16_777_216,
   plain: false,
   allowControlChars: false,
+  admin: '',
   logLevel: 'info',
 };
 
@@ -70,6 +72,8 @@ const WRITTEN: readonly (readonly [keyof Settings, string, string, string, Setti
   ['maxPendingTotal', '--max-pending-total', 'A_CHAT_MAX_PENDING_TOTAL', '2097152', 2_097_152],
   ['keepAlive', '--keep-alive', 'A_CHAT_KEEP_ALIVE', '1.5', 1500],
   ['maxPending', '--max-pending', 'A_CHAT_MAX_PENDING', '1048576', 1_048_576],
+  ['admin', '--admin', 'A_CHAT_ADMIN', '9090', '9090'],
+  ['admin', '--admin', 'A_CHAT_ADMIN', '[::1]:0', '[::1]:0'],
   ['logLevel', '--log-level', 'A_CHAT_LOG_LEVEL', 'warn', 'warn'],
 ];
 
@@ -110,13 +114,16 @@ const WRONG: readonly (readonly [string, string])[] = [
   ['--max-connections-per-address', '-1'],
   ['--max-rate', '1.5'],
   ['--max-pending', '16M'],
+  ['--admin', 'http://127.0.0.1:9090'],
+  ['--admin', '127.0.0.1'],
+  ['--admin', '65536'],
   ['--log-level', 'loud'],
   ['--log-level', 'INFO'],
 ];
 
 const ONE_LINE = /^a-chat: [^\n]+\n$/;
 
-const EVENTS: readonly ServerEvent[] = [
+const EVENTS: readonly (ServerEvent | AdminEvent)[] = [
   {
     type: 'listening',
     endpoint: 'tcp://127.0.0.1:8080',
@@ -132,6 +139,8 @@ const EVENTS: readonly ServerEvent[] = [
     maxConnections: 960,
   },
   { type: 'failing', message: 'accept EMFILE' },
+  { type: 'admin', address: '::1', port: 9090 },
+  { type: 'admin-failing', message: 'accept EMFILE' },
   { type: 'joined', name: 'alice', remote: '10.0.0.1:5' },
   { type: 'refused', code: 'name-taken', name: 'alice', remote: '10.0.0.1:6' },
   { type: 'refused', code: 'server-full', name: undefined, remote: '10.0.0.1:7' },
@@ -180,7 +189,7 @@ const EVENTS: readonly ServerEvent[] = [
 ];
 
 /** The log lines of events, through the program's own log format. */
-function logged(events: readonly ServerEvent[]): Record<string, unknown>[] {
+function logged(events: readonly (ServerEvent | AdminEvent)[]): Record<string, unknown>[] {
   const stream = new PassThrough();
   const log = pino({ level: 'trace', base: null, timestamp: false }, stream);
   for (const event of events) logEvent(log, event);
@@ -465,6 +474,19 @@ describe('the log', () => {
         event: 'failing',
         message: 'accept EMFILE',
         msg: 'cannot accept connections: accept EMFILE',
+      },
+      {
+        level: info,
+        event: 'admin',
+        address: '::1',
+        port: 9090,
+        msg: 'admin endpoint on http://[::1]:9090',
+      },
+      {
+        level: warn,
+        event: 'admin-failing',
+        message: 'accept EMFILE',
+        msg: 'the admin endpoint cannot accept a connection: accept EMFILE',
       },
       {
         level: info,
