@@ -2,19 +2,27 @@ import { type Logger, destination, pino } from 'pino';
 import type { AdminEvent } from './admin.ts';
 import { showAddress } from './endpoint.ts';
 import type { ServerEvent } from './events.ts';
+import type { LogFormat } from './options.ts';
 
 /**
- * The operator's log: one JSON line an event, or lines for people where stdout is a terminal. Written synchronously, so
+ * The operator's log: one JSON line an event, or lines for people, in colours on a terminal. Written synchronously, so
  * that nothing is lost of it when the process ends.
  */
-export async function createLog(level: string, terminal: boolean): Promise<Logger> {
+export async function createLog(level: string, format: LogFormat, terminal: boolean): Promise<Logger> {
   const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
-  if (!terminal) return pino(options, destination({ dest: 1, sync: true }));
-  // Loaded for terminals only: programs that read the log have no use for it, and a start is quicker without.
+  if (format === 'json' || (format === 'auto' && !terminal))
+    return pino(options, destination({ dest: 1, sync: true }));
+  // Loaded for people only: programs that read the log have no use for it, and a start is quicker without.
   const { default: pretty } = await import('pino-pretty');
   return pino(
     options,
-    pretty({ colorize: true, sync: true, ignore: 'name', translateTime: 'SYS:HH:MM:ss.l', hideObject: true }),
+    pretty({
+      colorize: terminal,
+      sync: true,
+      ignore: 'name',
+      translateTime: 'SYS:HH:MM:ss.l',
+      hideObject: true,
+    }),
   );
 }
 
@@ -61,7 +69,10 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
       const { name, remote, reason, accepted, delivered, abandoned } = event;
       const counts = { accepted, delivered, abandoned };
       const sentence = `${name ?? 'a connection without a name'} left from ${remote} (${reason}): ${list(counts)}`;
-      log[abandoned > 0 ? 'warn' : 'info']({ event: type, name, remote, reason, ...counts }, sentence);
+      log[abandoned > 0 || reason === 'slow-consumer' ? 'warn' : 'info'](
+        { event: type, name, remote, reason, ...counts },
+        sentence,
+      );
       return;
     }
     case 'draining':

@@ -21,11 +21,11 @@ type Written = Readonly<Record<string, unknown>>;
  * 128 and the signal's number when a second signal cut the drain short.
  */
 async function serve(written: Written): Promise<number> {
-  const { logLevel, admin, ...options } = readSettings(written, process.env);
+  const { logLevel, logFormat, admin, ...options } = readSettings(written, process.env);
   // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
   // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
   setFlagsFromString('--semi-space-growth-factor=1');
-  const log = await createLog(logLevel, process.stdout.isTTY);
+  const log = await createLog(logLevel, logFormat, process.stdout.isTTY);
   // Nobody reads what Node may have to warn of: no reason to stop serving.
   process.stderr.on('error', () => {});
   // A bug: better no server than one that is half dead.

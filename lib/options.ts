@@ -114,6 +114,9 @@ function address(help: string): Setting<string> {
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 export const settings = {
   host: text('127.0.0.1', '<address>', 'address to listen on'),
   port: whole(8080, [0, 65535], '<port>', 'port to listen on; 0 takes a free one and prints it'),
@@ -145,13 +148,19 @@ export const settings = {
   allowControlChars: flag('pass control characters on instead of showing stand-ins'),
   admin: address('HTTP for the operator: /healthz, /readyz, /metrics; a bare port is on 127.0.0.1'),
   logLevel: choice('info', LOG_LEVELS, '<level>', `one of ${LOG_LEVELS.join(', ')}`),
+  logFormat: choice(
+    'auto',
+    LOG_FORMATS,
+    '<format>',
+    'json, or pretty for people; auto is pretty on a terminal',
+  ),
 } as const;
 
 type Key = keyof typeof settings;
 export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
-export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel'> {
+export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'logFormat'> {
   /** Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
   readonly shutdown$?: ShutdownSignal | undefined;
   /**

@@ -51,6 +51,7 @@ const DEFAULTS: Settings = {
   allowControlChars: false,
   admin: '',
   logLevel: 'info',
+  logFormat: 'auto',
 };
 
 /** Each setting with its option, its variable, what is written and what that means. */
@@ -75,6 +76,7 @@ const WRITTEN: readonly (readonly [keyof Settings, string, string, string, Setti
   ['admin', '--admin', 'A_CHAT_ADMIN', '9090', '9090'],
   ['admin', '--admin', 'A_CHAT_ADMIN', '[::1]:0', '[::1]:0'],
   ['logLevel', '--log-level', 'A_CHAT_LOG_LEVEL', 'warn', 'warn'],
+  ['logFormat', '--log-format', 'A_CHAT_LOG_FORMAT', 'pretty', 'pretty'],
 ];
 
 /** Values that cannot be, of each kind. */
@@ -119,6 +121,7 @@ const WRONG: readonly (readonly [string, string])[] = [
   ['--admin', '65536'],
   ['--log-level', 'loud'],
   ['--log-level', 'INFO'],
+  ['--log-format', 'text'],
 ];
 
 const ONE_LINE = /^a-chat: [^\n]+\n$/;
@@ -563,8 +566,13 @@ describe('the log', () => {
     ]);
   });
 
-  test.each([false, true])('is silent when told to be, terminal or not (%s)', async (terminal) => {
-    const log = await createLog('silent', terminal);
+  test.each([
+    ['auto', false],
+    ['auto', true],
+    ['pretty', false],
+    ['json', true],
+  ] as const)('as %s is silent when told to be, terminal or not (%s)', async (format, terminal) => {
+    const log = await createLog('silent', format, terminal);
     const write = jest.spyOn(process.stdout, 'write');
     for (const event of EVENTS) logEvent(log, event);
     expect(log.isLevelEnabled('fatal')).toBe(false);

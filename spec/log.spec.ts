@@ -1,0 +1,145 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Peer } from './support/peer.ts';
+import { type LogLine, Program } from './support/program.ts';
+import { until } from './support/until.ts';
+
+const peers: Peer[] = [];
+
+afterEach(async () => {
+  for (const { socket } of peers.splice(0)) socket.destroy();
+  await Program.stopAll();
+});
+
+function connect(port: number): Peer {
+  const peer = new Peer(port);
+  peers.push(peer);
+  return peer;
+}
+
+async function login(port: number | string, name: string): Promise<Peer> {
+  const peer = await Peer.login(port, name);
+  peers.push(peer);
+  return peer;
+}
+
+const SECRET = 'hunter2';
+
+/** A server to which all happened that is logged; ended. Everything that its peers said has the secret in it. */
+async function busyDay(...args: string[]): Promise<Program> {
+  const started = () => /listening on tcp:\S+:(\d+)/.exec(server.stdout)?.[1];
+  const limits = [
+    '--write-timeout',
+    '1',
+    '--max-pending',
+    '1000000',
+    '--max-line',
+    '2000',
+    '--linger-timeout',
+    '0.2',
+  ];
+  const server = new Program(['--port', '0', '--admin', '0', ...limits, ...args]);
+  await until(() => started() !== undefined, 'the server to listen');
+  const port = Number(started());
+  const alice = await login(port, 'alice');
+  const bob = await login(port, 'bob');
+  const impostor = connect(port);
+  impostor.send(`alice: ${SECRET}\n/${SECRET}\nalice\n`);
+  await impostor.heard('! name-taken');
+  const browser = connect(port);
+  browser.send(`GET /${SECRET} HTTP/1.1\r\n`);
+  await browser.whole();
+  alice.send(
+    `bob: ${SECRET}\nnobody: ${SECRET}\n${SECRET}\n/${SECRET}\n/ping ${SECRET}\nbob: ${SECRET.repeat(999)}\n`,
+  );
+  await alice.settled();
+  bob.send('/quit\n');
+  await bob.whole();
+
+  const deaf = await login(port, 'deaf');
+  deaf.socket.pause();
+  alice.send(`deaf: ${SECRET.padEnd(1000, '.')}\n`.repeat(30_000));
+  await until(() => server.stdout.includes('slow-consumer'), 'the slow consumer to be cut off');
+  await alice.settled();
+  server.signal('SIGTERM');
+  await alice.whole();
+  await server.exit();
+  return server;
+}
+
+/** The fields of each event, by the README's table. */
+function documented(): Map<string, string[]> {
+  const chapter = /### Logs\n[^]*?\n###/.exec(readFileSync('README.md', 'utf8'))?.[0] ?? '';
+  const code = (cell: string) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
+  const rows = Array.from(chapter.matchAll(/^\| (`[^|]+) \| (`[^|]+|) *\|/gm));
+  return new Map(rows.map(([, event = '', fields = '']) => [code(event)[0] ?? '', code(fields)]));
+}
+
+function of(server: Program, event: string): LogLine[] {
+  return server.log.filter((line) => line.event === event);
+}
+
+describe('the log', () => {
+  test('has the fields that are documented, and the names of nothing else', async () => {
+    const server = await busyDay();
+    const known = documented();
+    expect(new Set(known.keys())).toEqual(
+      new Set([...server.log.map(({ event }) => event), 'failing', 'admin-failing']),
+    );
+    for (const { level, time, event, msg, ...fields } of server.log) {
+      expect([typeof level, typeof time, typeof msg]).toEqual(['number', 'string', 'string']);
+      const names = known.get(String(event)) ?? [];
+      // A connection that never logged in has no name, and a Unix socket no port.
+      const given = Object.keys(fields).filter((name) => !['name', 'port'].includes(name));
+      expect([event, given]).toEqual([event, names.filter((name) => !['name', 'port'].includes(name))]);
+      for (const name of Object.keys(fields))
+        expect([event, names]).toEqual([event, expect.arrayContaining([name])]);
+    }
+
+    expect(of(server, 'refused').map(({ code, name }) => [code, name])).toEqual([
+      ['name-invalid', undefined],
+      ['name-invalid', undefined],
+      ['name-taken', 'alice'],
+      ['not-chat', undefined],
+    ]);
+    const [slow] = of(server, 'left').filter(({ reason }) => reason === 'slow-consumer');
+    expect(slow).toMatchObject({ level: 40, name: 'deaf' });
+    const [bob] = of(server, 'left').filter(({ name }) => name === 'bob');
+    expect(bob).toMatchObject({ level: 30, reason: 'quit', accepted: 0, delivered: 1, abandoned: 0 });
+    expect(of(server, 'drained')).toMatchObject([{ sessions: 2, abandoned: 0, losses: [] }]);
+    expect(server.result).toBe(0);
+  });
+
+  test.each(['json', 'pretty'])('as %s never has a word of a message, at any level', async (format) => {
+    const server = await busyDay('--log-level', 'trace', '--log-format', format);
+    expect(server.stdout).toContain('drained');
+    expect(server.stdout + server.stderr).not.toContain(SECRET);
+  });
+
+  test('is JSON in a pipe, and for people where it is to be, without colours', async () => {
+    const program = new Program(['--port', '0', '--log-format', 'pretty']);
+    await until(() => program.stdout.includes('listening on '), 'the program to listen');
+    program.signal('SIGTERM');
+    await program.exit();
+    const lines = program.stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: [a-z]/);
+
+    const json = await Program.serve('--log-format', 'json');
+    expect(json.log).toMatchObject([{ event: 'listening' }]);
+  });
+
+  test('has what is at least as grave as its level', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
+    const path = join(folder, 'chat.sock');
+    const server = new Program(['--listen', `unix:${path}`, '--log-level', 'warn', '--linger-timeout', '0']);
+    await until(() => existsSync(path), 'the server to listen');
+    const alice = await login(path, 'alice');
+    server.signal('SIGTERM');
+    await alice.whole();
+    expect(await server.exit()).toBe(0);
+    expect(server.stdout + server.stderr).toBe('');
+    rmSync(folder, { recursive: true });
+  });
+});
