@@ -11,9 +11,15 @@ const layers = [
   ['metrics', 'server'],
   ['listen', 'reader', 'broker', 'writer', 'tally'],
   ['options'],
+<<<<<<< HEAD
   ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet', 'meter'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix'],
   ['watch'],
+=======
+  ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet'],
+  ['lines', 'throttle', 'ledger', 'bot', 'unix'],
+  ['watch', 'turn'],
+>>>>>>> 0d3f95c (Write once a turn where writes are small, and let whole lines pass split2 by)
   ['kernel'],
   ['roster', 'scatter', 'names'],
   ['lookalikes'],

@@ -2,13 +2,16 @@ import type { Piece } from './lines.ts';
 import type { Session } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Characters of the first slice of a chunk, and of the largest. */
+/** Characters of the first slice of a chunk, and how many times larger each next one is. */
 const FIRST_SLICE = 4096;
-const LAST_SLICE = 262_144;
+const GROWTH = 4;
+
+/** Lines that one finds in a first slice where lines are short. */
+const MANY = FIRST_SLICE / 64;
 
 /**
- * Lets the lines of a session into the pipeline, and none while it is held. A chunk goes in by slices, small ones first:
- * short lines become many times their size on the way, and a sender is to be held before all of its chunk did.
+ * Lets the lines of a session into the pipeline, and none while it is held. A chunk of short lines goes in by slices,
+ * small ones first: they become many times their size on the way, and their sender is to be held before all of them did.
  */
 export class Inlet {
   readonly #session: Session;
@@ -66,8 +69,16 @@ export class Inlet {
   }
 
   #endOfSlice(text: string): number {
-    const end = text.length <= this.#slice ? text.length : text.indexOf('\n', this.#slice - 1) + 1;
-    this.#slice = Math.min(4 * this.#slice, LAST_SLICE);
+    const isShort = text.length <= this.#slice || !hasMany(text);
+    const end = isShort ? text.length : text.indexOf('\n', this.#slice - 1) + 1;
+    this.#slice *= GROWTH;
     return this.#throttle?.admit(text.slice(0, end)) ?? end;
   }
+}
+
+/** Whether `text`, which is longer, begins with short lines. */
+function hasMany(text: string): boolean {
+  let at = 0;
+  for (let line = 0; line < MANY; line += 1) at = text.indexOf('\n', at) + 1;
+  return at <= FIRST_SLICE;
 }

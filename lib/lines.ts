@@ -12,8 +12,8 @@ export type Piece = string | typeof overlong;
 const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 
 /**
- * Cuts one-byte chunks into blocks, a block being all the whole lines that a chunk completed, each with its newline.
- * A last line that ends with the source instead of a newline gets one. Lines of more than `maxLine` bytes, the line end
+ * Cuts one-byte chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came in
+ * parts, and all those that came whole. A last line that ends with the source instead of a newline gets one. Lines of more than `maxLine` bytes, the line end
  * not counted, are dropped, and `overlong` is emitted for each. A byte order mark before the first line is dropped.
  */
 export function lines(maxLine: number): OperatorFunction<string, Piece> {
@@ -42,17 +42,15 @@ export function lines(maxLine: number): OperatorFunction<string, Piece> {
 type Splitter = Transform & { readonly overflow: boolean };
 
 /**
- * split2 keeps the unfinished line and its limit; this is the matcher that makes it cut blocks instead of lines, and
- * the checks around it that split2 leaves to its user: its `maxLength` judges unfinished lines only.
+ * split2 puts the lines together that do not come whole, and keeps their limit. The whole lines in the midst of a chunk
+ * pass it by, as the block that they are; and its `maxLength` judges unfinished lines only, so the others are judged here.
  */
 class Cutter {
   readonly #maxLine: number;
   /** Made for the first chunk that does not end with its line: most sessions never send one. */
   #splitter: Splitter | undefined;
-  /** Blocks of the chunk at work: split2 hands them to its mapper at once, its readable side would keep them a while. */
-  #blocks: string[] = [];
-  /** Characters after the last newline of the chunk at work; -1 for a chunk without one. */
-  #tail = -1;
+  /** What split2 put together: it hands that to its mapper at once, its readable side would keep it a while. */
+  #mended: string[] = [];
   #unfinished = false;
   #begun = false;
   /** First bytes that may become a byte order mark. */
@@ -78,21 +76,14 @@ class Cutter {
   }
 
   #cut(chunk: string): Piece[] {
-    if (chunk === '') return [];
-    const newline = chunk.lastIndexOf('\n');
-    if (!this.#unfinished && newline === chunk.length - 1) return this.#withinLimit(chunk);
-
-    this.#splitter ??= this.#newSplitter();
-    this.#blocks = [];
-    this.#tail = newline < 0 ? -1 : chunk.length - newline - 1;
-    const skipping = this.#splitter.overflow;
-    this.#splitter.write(chunk);
-    this.#unfinished = this.#tail !== 0;
-
-    const pieces = this.#blocks.flatMap((block) => this.#withinLimit(block));
-    // A line still skipped was announced when its skipping began.
-    if (this.#splitter.overflow && (newline >= 0 || !skipping)) pieces.push(overlong);
-    return pieces;
+    const head = this.#unfinished ? chunk.indexOf('\n') + 1 : 0;
+    const tail = chunk.lastIndexOf('\n') + 1;
+    if (head === 0 && tail === chunk.length) return this.#withinLimit(chunk);
+    return [
+      ...this.#mend(chunk.slice(0, head)),
+      ...this.#withinLimit(chunk.slice(head, tail)),
+      ...this.#mend(detach(chunk.slice(tail))),
+    ];
   }
 
   /** The last line, if it lacks its newline. split2's own flush would pass an over-long one. */
@@ -101,18 +92,17 @@ class Cutter {
     return this.#unfinished ? this.#cut('\n') : [];
   }
 
-  /**
-   * Where split2 is to cut. An unfinished line is returned unread: split2 appends to it with each chunk, and looking
-   * into the concatenation would copy it each time, which is quadratic for a line that is dribbled.
-   */
-  #split(text: string, skipping: boolean): string[] {
-    if (this.#tail < 0) return [text];
-    const end = text.length - this.#tail;
-    const tail = detach(text.slice(end));
-    if (!skipping) return [text.slice(0, end), tail];
-    // split2 drops the first piece here: the end of the over-long line.
-    const next = text.indexOf('\n') + 1;
-    return next === end ? [text.slice(0, next), tail] : [text.slice(0, next), text.slice(next, end), tail];
+  /** The line that `part`, of one line, completes, if it does. */
+  #mend(part: string): Piece[] {
+    if (part === '') return [];
+    const splitter = (this.#splitter ??= this.#newSplitter());
+    const skipping = splitter.overflow;
+    this.#mended = [];
+    this.#unfinished = !part.endsWith('\n');
+    splitter.write(part);
+    // A line that is skipped was announced when its skipping began.
+    if (splitter.overflow) return skipping ? [] : [overlong];
+    return this.#mended.flatMap((line) => this.#withinLimit(line));
   }
 
   #newSplitter(): Splitter {
@@ -121,15 +111,17 @@ class Cutter {
       skipOverflow: true,
       maxLength: this.#maxLine + 1, // room for the `\r` of a line end
     };
-    const keep = (block: string) => {
-      this.#blocks.push(block);
+    const keep = (line: string) => {
+      this.#mended.push(line);
     };
-    const matcher = { [Symbol.split]: (text: string) => this.#split(text, splitter.overflow) };
-    const splitter = split2(matcher, keep, options) as Splitter;
-    return splitter;
+    // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the concatenation
+    // would copy it each time, which is quadratic for a line that is dribbled.
+    const matcher = { [Symbol.split]: (text: string) => (this.#unfinished ? [text] : [text, '']) };
+    return split2(matcher, keep, options) as Splitter;
   }
 
   #withinLimit(block: string): Piece[] {
+    if (block === '') return [];
     if (block.length <= this.#maxLine + 1) return [block];
     const pieces: Piece[] = [];
     let good = 0;

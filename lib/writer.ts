@@ -8,6 +8,7 @@ import type { Meter } from './meter.ts';
 import { Outlet, type Write } from './outlet.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
+import { endOfTurn } from './turn.ts';
 
 export interface WriterOptions extends LingerOptions {
   /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
@@ -27,6 +28,12 @@ const HARD_PART = 4;
 
 /** Bytes of one write where several deliveries are joined: enough for a system call to cost nothing beside them. */
 const WRITE_SIZE = 256 * 1024;
+
+/**
+ * After a write of less bytes one waits for what else the turn brings: a line to a thousand recipients then costs each of
+ * them a system call a turn, not one a chunk that was read. More than that is better written while it is in the cache.
+ */
+const SMALL = 16 * 1024;
 
 /**
  * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
@@ -66,13 +73,16 @@ export function writer(
       // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
       for await (const batch of bufferedValuesFrom(pending$)) {
         stopwatch?.take();
+        let size = 0;
         for (const piece of writes(batch)) {
           const taken = outlet.write(piece);
           if (taken === true || (await taken)) stopwatch?.written(piece.count);
+          size += piece.bytes.length;
           backlog.remove(piece.bytes.length);
         }
         if (outlet.failure !== undefined) session.dismiss(outlet.failure);
         end = batch.at(-1)?.end ?? end;
+        if (size < SMALL) await endOfTurn();
       }
       reason = outlet.failure ?? end;
       outlet.end(plain ? '' : lastWords(reason, session.accepted, outlet.hoped));
@@ -97,7 +107,7 @@ function lastWords(reason: EndReason, accepted: number, delivered: number): stri
   return complaint + closing(reason, accepted, delivered);
 }
 
-/** Joins deliveries into as few writes as their size allows. */
+/** Joins deliveries into as few writes as their size allows; a large one is not copied for that. */
 function writes(batch: readonly Delivery[]): readonly Write[] {
   if (batch.length === 1) return batch;
   const joined: Write[] = [];
@@ -110,6 +120,11 @@ function writes(batch: readonly Delivery[]): readonly Write[] {
     size = count = 0;
   };
   for (const delivery of batch) {
+    if (delivery.bytes.length >= SMALL) {
+      flush();
+      joined.push(delivery);
+      continue;
+    }
     if (size + delivery.bytes.length > WRITE_SIZE) flush();
     parts.push(delivery.bytes);
     size += delivery.bytes.length;

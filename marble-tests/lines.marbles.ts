@@ -6,7 +6,7 @@ const MARK = '\xef\xbb\xbf';
 
 describe('Lines', () => {
   it(
-    'come as blocks, each with the chunk that completed it',
+    'come as blocks, each with the chunk that completed it, and one that came in parts alone',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
       const chunks$ = hot(' -abcd-|', { a: 'one\ntwo\nth', b: 'ree', c: '\n', d: 'four\n' });
       const blocks = '      -a-cd-|';
@@ -20,11 +20,12 @@ describe('Lines', () => {
   it(
     'keep their line end as it was, CRLF also where it is cut in two',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const chunks$ = hot(' -ab-|', { a: 'one\r\ntwo\r', b: '\nth\rree\n' });
-      const blocks = '      -ab-|';
-      const subscription = '^---!';
+      const chunks$ = hot(' -ab-----|', { a: 'one\r\ntwo\r', b: '\nth\rree\n' });
+      const blocks = '      -a(bc)--|';
+      const subscription = '^-------!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, { a: 'one\r\n', b: 'two\r\nth\rree\n' });
+      const values = { a: 'one\r\n', b: 'two\r\n', c: 'th\rree\n' };
+      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, values);
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
