@@ -6,7 +6,7 @@ import ts from 'typescript-eslint';
 const layers = [
   ['main'],
   ['index'],
-  ['cli', 'client', 'log', 'start'],
+  ['cli', 'client', 'config', 'log', 'start'],
   ['admin'],
   ['metrics', 'server'],
   ['listen', 'reader', 'broker', 'writer', 'tally'],

@@ -1,12 +1,15 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { OptionError, flagOf, keys, settings } from './options.ts';
+import { OptionError, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
 
 /** What the command line asks for; options as they were written. */
 export type Order =
-  | { readonly command: 'serve' | 'connect'; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly command: 'serve' | 'connect' | 'config'; readonly options: Readonly<Record<string, unknown>> }
   /** Everything asked for was said already: help, the version, or what was wrong. */
   | { readonly command: 'exit'; readonly code: number };
+
+/** Columns of a terminal that the help fits in. */
+const HELP_WIDTH = 80;
 
 export interface Streams {
   readonly out: (text: string) => void;
@@ -24,6 +27,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .enablePositionalOptions()
     .showSuggestionAfterError(false)
     .exitOverride()
+    .configureHelp({ helpWidth: HELP_WIDTH, minWidthToWrap: 20 })
     .configureOutput({
       writeOut: streams.out,
       writeErr: streams.err,
@@ -36,12 +40,16 @@ export function readCommandLine(args: readonly string[], version: string, stream
     )
     .addHelpText(
       'after',
-      '\nEach option can be set in the environment too: A_CHAT_PORT for --port. The option wins.',
+      '\nEach option can also be set in the environment, A_CHAT_PORT for --port, or in\n' +
+        'the file, with a line `port: 8080`. An option wins over the environment, that\nover the file.',
     )
     .action((_serve: unknown, options: Record<string, unknown>) => {
       order = { command: 'serve', options };
     });
-  for (const key of keys()) program.addOption(optionOf(key));
+  for (const key of keys()) program.addOption(optionOf(key).helpGroup(groups[key]));
+  program.addOption(
+    new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(groups.admin),
+  );
 
   program
     .command('connect')
@@ -54,6 +62,18 @@ export function readCommandLine(args: readonly string[], version: string, stream
       // Also what stands before the word `connect`.
       order = { command: 'connect', options: command.optsWithGlobals() };
     });
+
+  const configCommand = program
+    .command('config')
+    .description('check the settings: options, environment and file')
+    .helpOption('--help', 'print this')
+    .option('--print', 'show what is in force, and where each value came from')
+    .action((_options: unknown, command: Command) => {
+      order = { command: 'config', options: command.optsWithGlobals() };
+    });
+  // Also what stands behind the word.
+  for (const key of keys()) configCommand.addOption(optionOf(key).hideHelp());
+  configCommand.option('--config <file>', 'settings from a file');
 
   try {
     program.parse(args, { from: 'user' });
@@ -69,10 +89,10 @@ export function complaint(message: string): string {
   return `a-chat: ${defang(message.trim().replaceAll('\n', ' '))}\n`;
 }
 
-/** What is wrong, and the exit code: 2 for what the operator wrote, 1 for what the system refused. */
-export function explain(failure: unknown): { message: string; code: number } | undefined {
-  if (failure instanceof OptionError) return { message: failure.message, code: 2 };
-  if (failure instanceof Error && 'syscall' in failure) return { message: failure.message, code: 1 };
+/** What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system refused. */
+export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
+  if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
+  if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;
 }
 

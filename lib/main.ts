@@ -6,13 +6,16 @@ import { type Observable, finalize, tap } from 'rxjs';
 import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
+import { type ConfigFile, readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, logEvent } from './log.ts';
 import { Meter } from './meter.ts';
-import { readSettings } from './options.ts';
+import { type Key, type Resolved, readSettings, resolveSettings } from './options.ts';
 import { chatServer } from './server.ts';
 import { signals } from './shutdown.ts';
+
+const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
 
 type Written = Readonly<Record<string, unknown>>;
 
@@ -21,7 +24,8 @@ type Written = Readonly<Record<string, unknown>>;
  * 128 and the signal's number when a second signal cut the drain short.
  */
 async function serve(written: Written): Promise<number> {
-  const { logLevel, logFormat, admin, ...options } = readSettings(written, process.env);
+  const { values } = await resolve(written);
+  const { logLevel, logFormat, admin, ...options } = values;
   // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
   // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
   setFlagsFromString('--semi-space-growth-factor=1');
@@ -64,6 +68,20 @@ async function serve(written: Written): Promise<number> {
   });
 }
 
+/** All settings, the file's included. */
+async function resolve(written: Written): Promise<Resolved<Key>> {
+  const path = typeof written.config === 'string' ? written.config : (process.env.A_CHAT_CONFIG ?? '');
+  const file = path === '' ? NO_FILE : await readConfig(path);
+  return resolveSettings(written, process.env, file);
+}
+
+/** Fails for settings that cannot be, and shows the others if asked to. */
+async function config(written: Written): Promise<number> {
+  const resolved = await resolve(written);
+  if (written.print === true) process.stdout.write(await showConfig(resolved));
+  return 0;
+}
+
 async function connect(written: Written): Promise<number> {
   const { host, port } = readSettings(written, process.env, ['host', 'port']);
   const name = typeof written.name === 'string' ? written.name : undefined;
@@ -84,6 +102,8 @@ async function main(): Promise<number> {
       return serve(order.options);
     case 'connect':
       return connect(order.options);
+    case 'config':
+      return config(order.options);
     case 'exit':
       return order.code;
   }
@@ -97,7 +117,7 @@ main().then(
   (failure: unknown) => {
     const known = explain(failure);
     if (known === undefined) throw failure;
-    process.stderr.write(complaint(known.message));
+    process.stderr.write(known.lines.map(complaint).join(''));
     process.exitCode = known.code;
   },
 );

@@ -156,7 +156,23 @@ export const settings = {
   ),
 } as const;
 
-type Key = keyof typeof settings;
+/** Under which heading the help has each of them. */
+export const groups: Readonly<Record<Key, string>> = {
+  ...{ host: 'Listening:', port: 'Listening:', listen: 'Listening:', socketMode: 'Listening:' },
+  ...{ drainTimeout: 'Ending:', lingerTimeout: 'Ending:' },
+  ...{
+    maxLine: 'Limits:',
+    maxRate: 'Limits:',
+    maxConnections: 'Limits:',
+    maxConnectionsPerAddress: 'Limits:',
+  },
+  ...{ maxPending: 'Limits:', maxPendingTotal: 'Limits:', writeTimeout: 'Limits:' },
+  ...{ loginTimeout: 'Limits:', idleTimeout: 'Limits:', keepAlive: 'Limits:' },
+  ...{ plain: 'Protocol:', allowControlChars: 'Protocol:' },
+  ...{ admin: 'Operating:', logLevel: 'Operating:', logFormat: 'Operating:' },
+};
+
+export type Key = keyof typeof settings;
 export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
@@ -175,9 +191,17 @@ export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'lo
 /** Options that only a program can give. */
 const OBJECTS = ['shutdown$', 'connections$', 'meter'] as const;
 
-/** A setting that is none: its message is one line that names it. */
+/** Settings that are none: the message names them. */
 export class OptionError extends RangeError {
   override readonly name = 'OptionError';
+  /** One line for each of them. */
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: string | readonly string[]) {
+    const list = typeof mistakes === 'string' ? [mistakes] : mistakes;
+    super(list.join('; '));
+    this.mistakes = list;
+  }
 }
 
 /** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
@@ -186,33 +210,107 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   for (const key of OBJECTS) merged[key] = options[key];
   const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
-  for (const key of keys()) merged[key] = checked(key, key, options[key as keyof ServerOptions]);
+  for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
   return merged as unknown as ServerOptions;
 }
 
+/** A value as an operator wrote it, and where: `--port`, `A_CHAT_PORT`, or a place in a file. */
+export interface Written {
+  readonly value: string | boolean | readonly string[];
+  readonly place: string;
+}
+
+/** Settings, and where each came from that is not a default. */
+export interface Resolved<K extends Key> {
+  readonly values: Pick<Settings, K>;
+  readonly places: ReadonlyMap<Key, string>;
+  /** What has no effect, as something else stands in its place. */
+  readonly hidden: ReadonlySet<Key>;
+}
+
+type Source = (key: Key) => Written | undefined;
+
 /**
  * What an operator wrote, as settings: an option wins over the environment (`A_CHAT_PORT` for `--port`), that over the
- * default. An empty variable counts as unset, and what is not `wanted` is not looked at. Throws an `OptionError` that names the option or variable.
+ * file, that over the default. An empty variable counts as unset, and what is not `wanted` is not looked at. Throws an
+ * `OptionError` that names every mistake, those of the file included.
  */
+export function resolveSettings<K extends Key = Key>(
+  options: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  file: { readonly given: ReadonlyMap<Key, Written>; readonly mistakes: readonly string[] },
+  wanted: readonly K[] = keys() as K[],
+): Resolved<K> {
+  const written = (value: unknown, place: string) =>
+    value === undefined || value === '' ? undefined : { value: value as Written['value'], place };
+  const sources: readonly Source[] = [
+    (key) => (options[key] === '' ? { value: '', place: flagOf(key) } : written(options[key], flagOf(key))),
+    (key) => written(environment[variableOf(key)], variableOf(key)),
+    (key) => file.given.get(key),
+  ];
+  const mistakes = [...file.mistakes];
+  const values: Record<string, unknown> = {};
+  const places = new Map<Key, string>();
+  const hidden = (wanted as readonly Key[]).includes('listen') ? hiddenBy(sources, mistakes) : new Set<Key>();
+  for (const key of wanted) {
+    const found = hidden.has(key)
+      ? undefined
+      : sources.map((source) => source(key)).find((one) => one !== undefined);
+    values[key] = settings[key].value;
+    if (found === undefined) continue;
+    const { value, place } = found;
+    const problem = mistakeIn(key, value);
+    if (problem !== undefined) mistakes.push(`${place} ${problem}`);
+    values[key] = meant(key, value);
+    places.set(key, place);
+  }
+  if (mistakes.length > 0) throw new OptionError(mistakes);
+  return { values: values as unknown as Pick<Settings, K>, places, hidden };
+}
+
+/** `resolveSettings` without a file, for the values alone. */
 export function readSettings<K extends Key = Key>(
   options: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
   wanted: readonly K[] = keys() as K[],
 ): Pick<Settings, K> {
-  const merged: Record<string, unknown> = {};
-  const short = (['host', 'port'] as const).find((key) => options[key] !== undefined);
-  if (short !== undefined && options.listen !== undefined) {
-    throw new OptionError(`${flagOf(short)} and --listen say the same thing twice: leave one of them out`);
+  return resolveSettings(options, environment, { given: new Map(), mistakes: [] }, wanted).values;
+}
+
+/**
+ * `host` and `port` are the short form of `listen`: the one that comes from the stronger source hides the other. Both
+ * from one source are a mistake, but for the environment, where some of it may be somebody else's.
+ */
+function hiddenBy(sources: readonly Source[], mistakes: string[]): ReadonlySet<Key> {
+  const short: readonly Key[] = ['host', 'port'];
+  for (const source of sources) {
+    const listen = source('listen');
+    const other = short.map(source).find((one) => one !== undefined);
+    const says = listen !== undefined && !(Array.isArray(listen.value) && listen.value.length === 0);
+    if (
+      says &&
+      other !== undefined &&
+      other.place !== variableOf('host') &&
+      other.place !== variableOf('port')
+    ) {
+      mistakes.push(`${other.place} and ${listen.place} say the same thing twice: leave one of them out`);
+    }
+    if (says) return new Set(short);
+    if (other !== undefined) return new Set(['listen']);
   }
-  for (const key of wanted) {
-    const option = options[key];
-    const variable = environment[variableOf(key)];
-    const given = option ?? (variable === '' ? undefined : variable);
-    const source = option === undefined ? variableOf(key) : flagOf(key);
-    const value = typeof given === 'string' ? settings[key].read(given) : given;
-    merged[key] = checked(key, source, value, given);
-  }
-  return merged as unknown as Pick<Settings, K>;
+  return new Set();
+}
+
+/** The value that is meant by what was written. */
+function meant(key: Key, value: Written['value']): unknown {
+  return typeof value === 'string' ? settings[key].read(value) : value;
+}
+
+/** What is wrong with what was written, if anything. */
+export function mistakeIn(key: Key, value: Written['value']): string | undefined {
+  const { check } = settings[key] as Setting<unknown>;
+  const problem = check(meant(key, value));
+  return problem === undefined ? undefined : `${problem}, not ${quote(value)}`;
 }
 
 /** Where to listen: at each of `listen`, or in its absence at `host` and `port`. */
@@ -225,9 +323,14 @@ export function keys(): Key[] {
   return Object.keys(settings) as Key[];
 }
 
+/** `drain-timeout` */
+export function nameOf(key: Key): string {
+  return words(key).join('-');
+}
+
 /** `--drain-timeout` */
 export function flagOf(key: Key): string {
-  return `--${words(key).join('-')}`;
+  return `--${nameOf(key)}`;
 }
 
 /** `A_CHAT_DRAIN_TIMEOUT` */
@@ -239,10 +342,14 @@ function words(key: Key): string[] {
   return key.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
 }
 
-function checked(key: Key, source: string, value: unknown, written = value): unknown {
+function checked(key: Key, value: unknown): unknown {
   if (value === undefined) return settings[key].value;
   const { check } = settings[key] as Setting<unknown>;
   const problem = check(value);
-  if (problem !== undefined) throw new OptionError(`${source} ${problem}, not '${String(written)}'`);
+  if (problem !== undefined) throw new OptionError(`${key} ${problem}, not ${quote(value)}`);
   return value;
+}
+
+function quote(value: unknown): string {
+  return `'${String(value)}'`;
 }

@@ -7,7 +7,15 @@ import { type Order, complaint, explain, readCommandLine } from '../lib/cli.ts';
 import type { AdminEvent } from '../lib/admin.ts';
 import type { ServerEvent } from '../lib/events.ts';
 import { createLog, logEvent } from '../lib/log.ts';
-import { OptionError, type Settings, flagOf, keys, readSettings, variableOf } from '../lib/options.ts';
+import {
+  OptionError,
+  type Settings,
+  flagOf,
+  groups,
+  keys,
+  readSettings,
+  variableOf,
+} from '../lib/options.ts';
 import { Peer } from './support/peer.ts';
 import { MAIN, Program } from './support/program.ts';
 import { until } from './support/until.ts';
@@ -317,6 +325,25 @@ describe('the command line', () => {
     expect(out).toContain('connect');
   });
 
+  test.each([[['--help']], [['connect', '--help']], [['config', '--help']]])(
+    'has help for %j that fits in 80 columns',
+    (args) => {
+      const { out } = read(...args);
+      expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    },
+  );
+
+  test('has help in groups, each option in one of them', () => {
+    const { out } = read('--help');
+    const headings = [...new Set(Object.values(groups))];
+    for (const heading of headings)
+      expect(out.split('\n').filter((line) => line === heading)).toHaveLength(1);
+    for (const key of keys()) {
+      const [chapter] = out.split(`\n  ${flagOf(key)} `).slice(0, -1);
+      expect(chapter?.split('\n').findLast((line) => /^[A-Z]\w+:$/.test(line))).toBe(groups[key]);
+    }
+  });
+
   test('has help for connect', () => {
     const { order, out } = read('connect', '--help');
     expect(order).toEqual({ command: 'exit', code: 0 });
@@ -354,9 +381,9 @@ describe('the command line', () => {
   });
 
   test('tells what the operator did wrong from what the system refused, and from a bug', () => {
-    expect(explain(new OptionError('--port must be'))).toEqual({ message: '--port must be', code: 2 });
+    expect(explain(new OptionError('--port must be'))).toEqual({ lines: ['--port must be'], code: 2 });
     const refused = Object.assign(new Error('listen EADDRINUSE'), { syscall: 'listen' });
-    expect(explain(refused)).toEqual({ message: 'listen EADDRINUSE', code: 1 });
+    expect(explain(refused)).toEqual({ lines: ['listen EADDRINUSE'], code: 1 });
     expect(explain(new TypeError('a bug'))).toBeUndefined();
     expect(explain('not even an error')).toBeUndefined();
   });

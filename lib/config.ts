@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import type { Scalar } from 'yaml';
+import { type Key, type Resolved, type Written, mistakeIn, keys, nameOf, settings } from './options.ts';
+
+/** What a file says, and what is wrong with it; each with its place, `a-chat.yaml:3:7`. */
+export interface ConfigFile {
+  readonly given: ReadonlyMap<Key, Written>;
+  readonly mistakes: readonly string[];
+}
+
+/**
+ * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is there for
+ * the places of what is wrong. Throws Node's error where the file cannot be read.
+ */
+export async function readConfig(path: string): Promise<ConfigFile> {
+  const text = readFileSync(path, 'utf8');
+  // Loaded by those who have a file: a start is quicker without.
+  const { LineCounter, isMap, isScalar, isSeq, parseDocument } = await import('yaml');
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+
+  const given = new Map<Key, Written>();
+  const mistakes: string[] = [];
+  const place = (offset = 0) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const offsetOf = (node: unknown) => (node as { range?: readonly number[] } | null)?.range?.[0];
+  const complain = (offset: number | undefined, problem: string) =>
+    mistakes.push(`${place(offset)} ${problem}`);
+  const take = (key: Key, node: unknown) => {
+    const many = Array.isArray(settings[key].value) && isSeq(node);
+    const items: unknown[] = many ? node.items : [node];
+    if (!items.every((item) => isScalar(item) && item.value !== null)) {
+      complain(
+        offsetOf(node),
+        `${nameOf(key)} must have a value${many ? ' in each place' : ', and one alone'}`,
+      );
+      return;
+    }
+    const texts = items.map((item) => written(item as Scalar));
+    let right = true;
+    for (const [index, text] of texts.entries()) {
+      const problem = mistakeIn(key, many ? [text] : text);
+      if (problem === undefined) continue;
+      complain(offsetOf(items[index]), `${nameOf(key)} ${problem}`);
+      right = false;
+    }
+    if (right) given.set(key, { value: many ? texts : (texts[0] ?? ''), place: place(offsetOf(node)) });
+  };
+
+  for (const { message, pos } of document.errors) complain(pos[0], message);
+  if (mistakes.length > 0) return { given, mistakes };
+  const { contents } = document;
+  if (isMap(contents)) {
+    for (const { key, value } of contents.items) {
+      const name = isScalar(key) ? written(key) : 'this';
+      const known = keys().find((one) => nameOf(one) === name);
+      if (known === undefined) complain(offsetOf(key), `there is no setting '${name}'`);
+      else take(known, value);
+    }
+  } else if (contents !== null) {
+    complain(offsetOf(contents), 'a file of settings has lines like `port: 8080`');
+  }
+  return { given, mistakes };
+}
+
+/** A value as its author wrote it, without the quotes: what it means is up to the setting. */
+function written({ value, source }: Scalar): string {
+  return typeof value === 'string' ? value : (source ?? String(value));
+}
+
+/** Settings as lines of such a file, each with where its value came from. */
+export async function showConfig({ values, places, hidden }: Resolved<Key>): Promise<string> {
+  const { stringify } = await import('yaml');
+  const lines = keys().map((key) => {
+    const { show } = settings[key] as { show: (value: unknown) => string };
+    const value = values[key];
+    const text = typeof value === 'string' ? stringify(value).trim() : show(value);
+    const line = `${nameOf(key)}: ${Array.isArray(value) ? JSON.stringify(value) : text}`;
+    if (hidden.has(key) && key !== 'listen') return [`# ${line}`, 'listen stands in its place'] as const;
+    return [line, places.get(key) ?? 'default'] as const;
+  });
+  const width = Math.max(...lines.map(([line]) => line.length));
+  return lines.map(([line, place]) => `${line.padEnd(width)}  # ${place}\n`).join('');
+}
