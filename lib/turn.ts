@@ -1,12 +1,9 @@
-let turn: Promise<void> | undefined;
+const actions: (() => void)[] = [];
 
-/** Resolves when whatever else this turn of the event loop has read is handled; one promise for all who ask in it. */
-export function endOfTurn(): Promise<void> {
-  turn ??= new Promise((resolve) => {
-    setImmediate(() => {
-      turn = undefined;
-      resolve();
-    });
+/** Calls `action` when whatever else this turn of the event loop has read is handled. */
+export function atEndOfTurn(action: () => void): void {
+  if (actions.push(action) > 1) return;
+  setImmediate(() => {
+    for (const due of actions.splice(0)) due();
   });
-  return turn;
 }

@@ -8,7 +8,7 @@ import type { Meter } from './meter.ts';
 import { Outlet, type Write } from './outlet.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
-import { endOfTurn } from './turn.ts';
+import { atEndOfTurn } from './turn.ts';
 
 export interface WriterOptions extends LingerOptions {
   /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
@@ -30,8 +30,8 @@ const HARD_PART = 4;
 const WRITE_SIZE = 256 * 1024;
 
 /**
- * After a write of less bytes one waits for what else the turn brings: a line to a thousand recipients then costs each of
- * them a system call a turn, not one a chunk that was read. More than that is better written while it is in the cache.
+ * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line to a thousand
+ * recipients then costs each of them a system call a turn, not one a chunk. More is better written while it is in the cache.
  */
 const SMALL = 16 * 1024;
 
@@ -55,6 +55,7 @@ export function writer(
     const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
     const stopwatch = meter && new Stopwatch(meter.latency);
     let reason: EndReason = 'deadline';
+    let goOn = () => {};
     out.add(() => {
       backlog.clear();
       if (outlet.cut() > 0 && reason === 'shutdown') reason = 'deadline';
@@ -65,9 +66,15 @@ export function writer(
       tap((delivery) => {
         backlog.add(delivery);
         stopwatch?.arrive(delivery);
+        if (backlog.bytes >= SMALL) goOn();
         if (backlog.bytes > maxPending * HARD_PART) outlet.fail('slow-consumer');
       }),
     );
+    const enough = () =>
+      new Promise<void>((resolve) => {
+        goOn = resolve;
+        atEndOfTurn(resolve);
+      });
     const write = async (): Promise<void> => {
       let end: EndReason = 'shutdown';
       // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
@@ -82,7 +89,7 @@ export function writer(
         }
         if (outlet.failure !== undefined) session.dismiss(outlet.failure);
         end = batch.at(-1)?.end ?? end;
-        if (size < SMALL) await endOfTurn();
+        if (size < SMALL) await enough();
       }
       reason = outlet.failure ?? end;
       outlet.end(plain ? '' : lastWords(reason, session.accepted, outlet.hoped));
