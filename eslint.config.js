@@ -9,17 +9,13 @@ const layers = [
   ['cli', 'client', 'config', 'log', 'start'],
   ['admin'],
   ['metrics', 'server'],
-  ['listen', 'reader', 'broker', 'writer', 'tally'],
+  ['entrance'],
+  ['listen', 'secure', 'reader', 'broker', 'writer', 'tally'],
+  ['credentials'],
   ['options'],
-<<<<<<< HEAD
-  ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet', 'meter'],
+  ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet', 'meter', 'loaded'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix'],
-  ['watch'],
-=======
-  ['shutdown', 'commands', 'outlet', 'backlog', 'linger', 'inlet'],
-  ['lines', 'throttle', 'ledger', 'bot', 'unix'],
   ['watch', 'turn'],
->>>>>>> 0d3f95c (Write once a turn where writes are small, and let whole lines pass split2 by)
   ['kernel'],
   ['roster', 'scatter', 'names'],
   ['lookalikes'],

@@ -3,7 +3,7 @@ import { answer } from './commands.ts';
 import type { Delivery, RefusalCode, ServerEvent, SessionEvent } from './events.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import * as protocol from './protocol.ts';
-import type { EndReason } from './protocol.ts';
+import type { EndReason, ErrorCode } from './protocol.ts';
 import { Roster } from './roster.ts';
 import { scatter } from './scatter.ts';
 import type { Session } from './session.ts';
@@ -109,6 +109,9 @@ class Broker {
     } else if (perAddress > 0 && this.#roster.sessionsFrom(session.address) > perAddress) {
       const why = `one address may have ${perAddress} at a time`;
       this.#turnAway(session, 'too-many-connections', why, emit);
+    } else if (session.certificate !== undefined && 'flaw' in session.certificate) {
+      const { flaw } = session.certificate;
+      this.#turnAway(session, 'certificate-refused', `yours does not hold here: ${flaw}`, emit, flaw);
     }
   }
 
@@ -218,8 +221,12 @@ class Broker {
     }
     const name = normalizeName(line);
     const problem = nameProblem(name);
+    const { certificate } = session;
+    const certified = certificate !== undefined && 'name' in certificate ? certificate.name : undefined;
     if (problem !== undefined) {
       this.#refuseName(session, 'name-invalid', name, problem);
+    } else if (certified !== undefined && normalizeName(certified) !== name) {
+      this.#refuseName(session, 'not-certified', name, `your certificate is for ${this.#show(certified)}`);
     } else if (this.#roster.find(name) !== undefined) {
       this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another');
     } else if (this.#roster.hasLookalike(name)) {
@@ -239,17 +246,17 @@ class Broker {
     if (quit) this.#end(session, 'quit', emit);
   }
 
-  #refuseName(session: Session, code: RefusalCode, name: string, why: string): void {
+  #refuseName(session: Session, code: RefusalCode & ErrorCode, name: string, why: string): void {
     this.#say(protocol.error(code, this.#show(name), why));
     // What is no name may be anything, a message to somebody included: it is not for the log.
-    const known = code === 'name-taken' ? name : undefined;
+    const known = code === 'name-invalid' ? undefined : name;
     this.#tell({ type: 'refused', code, name: known, remote: session.remote });
   }
 
   /** Refuses the connection as a whole. */
-  #turnAway(session: Session, code: RefusalCode & EndReason, why: string, emit: Emit): void {
+  #turnAway(session: Session, code: RefusalCode & EndReason, why: string, emit: Emit, detail?: string): void {
     this.#say(protocol.error(code, '', why));
-    this.#tell({ type: 'refused', code, name: undefined, remote: session.remote });
+    this.#tell({ type: 'refused', code, name: undefined, remote: session.remote, detail });
     this.#end(session, code, emit);
   }
 

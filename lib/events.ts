@@ -23,10 +23,20 @@ export interface Delivery {
 }
 
 /** Why a login, or a connection, was refused. */
-export type RefusalCode = Extract<
-  ErrorCode,
-  'name-invalid' | 'name-taken' | 'not-chat' | 'login-timeout' | 'server-full' | 'too-many-connections'
->;
+export type RefusalCode =
+  | Extract<
+      ErrorCode,
+      | 'name-invalid'
+      | 'name-taken'
+      | 'not-certified'
+      | 'certificate-refused'
+      | 'not-chat'
+      | 'login-timeout'
+      | 'server-full'
+      | 'too-many-connections'
+    >
+  /** No handshake came about; the peer could not read a line about it. */
+  | 'tls-failed';
 
 /** A recipient that did not get all that was accepted for it. */
 export interface Loss {
@@ -75,6 +85,20 @@ export type ServerEvent =
       readonly message: string;
     }
   | {
+      /** Files were read again, and are in force from now on. */
+      readonly type: 'reloaded';
+      /** Which. */
+      readonly what: 'certificates';
+    }
+  | {
+      /** Files that were read again cannot be used: what was in force stays so. */
+      readonly type: 'reload-failed';
+      /** Which. */
+      readonly what: 'certificates';
+      /** What is wrong, and with which file. */
+      readonly message: string;
+    }
+  | {
       /** Somebody logged in. */
       readonly type: 'joined';
       /** The login name. */
@@ -91,6 +115,8 @@ export type ServerEvent =
       readonly name: string | undefined;
       /** Address and port of the peer. */
       readonly remote: string;
+      /** What was wrong with a handshake or a certificate. */
+      readonly detail?: string | undefined;
     }
   | {
       /** A connection ended, logged in or not. */

@@ -53,6 +53,15 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
       return;
+    case 'reloaded':
+      log.info({ event: type, what: event.what }, `read the ${event.what} again`);
+      return;
+    case 'reload-failed':
+      log.error(
+        { event: type, what: event.what, message: event.message },
+        `kept the ${event.what} as they were: ${event.message}`,
+      );
+      return;
     case 'joined':
       log.info(
         { event: type, name: event.name, remote: event.remote },
@@ -61,8 +70,8 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
       return;
     case 'refused':
       log.info(
-        { event: type, code: event.code, name: event.name, remote: event.remote },
-        `refused ${event.remote}: ${[event.code, event.name].join(' ').trim()}`,
+        { event: type, code: event.code, name: event.name, remote: event.remote, detail: event.detail },
+        `refused ${event.remote}: ${[event.code, event.name, event.detail].filter((part) => part !== undefined).join(' ')}`,
       );
       return;
     case 'left': {

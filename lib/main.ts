@@ -13,7 +13,7 @@ import { createLog, logEvent } from './log.ts';
 import { Meter } from './meter.ts';
 import { type Key, type Resolved, readSettings, resolveSettings } from './options.ts';
 import { chatServer } from './server.ts';
-import { signals } from './shutdown.ts';
+import { hangUps, signals } from './shutdown.ts';
 
 const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
 
@@ -40,13 +40,14 @@ async function serve(written: Written): Promise<number> {
 
   const received: ('SIGINT' | 'SIGTERM')[] = [];
   const shutdown$ = signals(process).pipe(tap((signal) => received.push(signal)));
+  const reload$ = hangUps(process);
   let events$: Observable<ServerEvent | AdminEvent>;
   const address = parseAddress(admin);
   if (address === undefined) {
-    events$ = chatServer({ ...options, shutdown$ });
+    events$ = chatServer({ ...options, shutdown$, reload$ });
   } else {
     const meter = new Meter();
-    events$ = chatServer({ ...options, shutdown$, meter }).pipe(await adminEndpoint(address, meter));
+    events$ = chatServer({ ...options, shutdown$, reload$, meter }).pipe(await adminEndpoint(address, meter));
   }
   let report: DrainReport | undefined;
   return new Promise((resolve, reject) => {

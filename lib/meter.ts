@@ -116,6 +116,8 @@ export class Meter {
         if (this.#drain !== undefined) this.#drain.ended = performance.now();
         break;
       case 'failing':
+      case 'reloaded':
+      case 'reload-failed':
         break;
       default:
         event satisfies never;

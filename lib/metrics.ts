@@ -8,6 +8,9 @@ import type { EndReason } from './protocol.ts';
 const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
   'name-invalid': 0,
   'name-taken': 0,
+  'not-certified': 0,
+  'certificate-refused': 0,
+  'tls-failed': 0,
   'not-chat': 0,
   'login-timeout': 0,
   'server-full': 0,
@@ -21,6 +24,7 @@ const END_REASONS: Readonly<Record<EndReason, 0>> = {
   'not-chat': 0,
   'server-full': 0,
   'too-many-connections': 0,
+  'certificate-refused': 0,
   idle: 0,
   'slow-consumer': 0,
   vanished: 0,

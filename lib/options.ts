@@ -26,6 +26,20 @@ function text(value: string, placeholder: string, help: string): Setting<string>
   return { value, placeholder, help, check, read: (input) => input, show: (given) => given };
 }
 
+/** A file that there need not be. */
+function file(help: string): Setting<string | undefined> {
+  const check = (given: unknown) =>
+    typeof given === 'string' && given !== '' ? undefined : 'must be the name of a file';
+  return {
+    value: undefined,
+    placeholder: '<file>',
+    help,
+    check,
+    read: (input) => input,
+    show: (given) => given ?? 'none',
+  };
+}
+
 function choice<T extends string>(
   value: T,
   choices: readonly T[],
@@ -122,6 +136,10 @@ export const settings = {
   port: whole(8080, [0, 65535], '<port>', 'port to listen on; 0 takes a free one and prints it'),
   listen: endpoints(`in place of these two, and as often as one likes: ${ENDPOINT_FORMS}`),
   socketMode: mode(0o600, 'who may use a Unix socket'),
+  tlsCert: file('certificate of the tls:// endpoints, with those that vouch for it'),
+  tlsKey: file('its private key'),
+  tlsCa: file('signers of client certificates, which are required then; their common name is the login name'),
+  handshakeTimeout: seconds(10, 'how long a TLS handshake may take', 1),
   drainTimeout: seconds(8, 'how long a shutdown may take to deliver what was accepted'),
   lingerTimeout: seconds(2, 'how long a closed session waits for a silent peer to hang up'),
   loginTimeout: seconds(30, 'how long a connection may take to give its name', 1),
@@ -184,12 +202,14 @@ export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'lo
    * with all that goes for them. They are not asked for any more once a shutdown began.
    */
   readonly connections$?: Observable<Connection> | undefined;
+  /** Each value has the files of TLS read again; whoever is here stays. */
+  readonly reload$?: Observable<unknown> | undefined;
   /** Counts what the server does, if given. */
   readonly meter?: Meter | undefined;
 }
 
 /** Options that only a program can give. */
-const OBJECTS = ['shutdown$', 'connections$', 'meter'] as const;
+const OBJECTS = ['shutdown$', 'connections$', 'reload$', 'meter'] as const;
 
 /** Settings that are none: the message names them. */
 export class OptionError extends RangeError {
@@ -211,7 +231,22 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
   for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
-  return merged as unknown as ServerOptions;
+  const settled = merged as unknown as ServerOptions;
+  checkTls(settled);
+  return settled;
+}
+
+/** Throws an `OptionError` where TLS could not work, or where somebody may think that it does. */
+function checkTls(options: ServerOptions): void {
+  const { tlsCert, tlsKey, tlsCa } = options;
+  if (endpointsOf(options).some(({ transport }) => transport === 'tls')) {
+    if (tlsCert !== undefined && tlsKey !== undefined) return;
+    throw new OptionError('a tls:// endpoint needs a certificate and its key: --tls-cert and --tls-key');
+  }
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return;
+  throw new OptionError(
+    'files for TLS do nothing without a tls:// endpoint: --listen tls://<address>:<port>',
+  );
 }
 
 /** A value as an operator wrote it, and where: `--port`, `A_CHAT_PORT`, or a place in a file. */

@@ -27,6 +27,8 @@ export type EndReason =
   | 'server-full'
   /** Its address has as many connections as one address may. */
   | 'too-many-connections'
+  /** The peer showed no certificate that holds, where one was asked for. */
+  | 'certificate-refused'
   /** The peer said nothing for too long. */
   | 'idle'
   /** The peer did not read what waited for it. */
@@ -50,6 +52,8 @@ export type ErrorCode =
   | 'line-too-long'
   | 'server-full'
   | 'too-many-connections'
+  | 'certificate-refused'
+  | 'not-certified'
   | 'slow-consumer';
 
 export function isHttpRequest(line: string): boolean {

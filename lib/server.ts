@@ -1,5 +1,7 @@
 import {
+  BehaviorSubject,
   EMPTY,
+  NEVER,
   Observable,
   Subject,
   concat,
@@ -14,16 +16,18 @@ import {
   takeUntil,
   tap,
 } from 'rxjs';
-import type { GroupedObservable, OperatorFunction } from 'rxjs';
+import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
 import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
-import { showEndpoint } from './endpoint.ts';
+import { type Credentials, readCredentials } from './credentials.ts';
+import { REFUSALS, enter, entrance } from './entrance.ts';
 import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
 import { freeDescriptors, vanished } from './kernel.ts';
-import { type ListenObserver, listen } from './listen.ts';
-import { type ServerOptions, endpointsOf, serverOptions } from './options.ts';
+import { Loaded } from './loaded.ts';
+import { type ServerOptions, serverOptions } from './options.ts';
 import { reader } from './reader.ts';
-import { type Connection, Session } from './session.ts';
+import { HANDSHAKES } from './secure.ts';
+import type { Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { writer } from './writer.ts';
@@ -88,35 +92,11 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       out.next(event);
     };
 
-    const { maxConnections, connections$ = EMPTY } = settings;
-    const observer: ListenObserver = {
-      listening: (endpoint) => {
-        const [address, port] =
-          endpoint.transport === 'unix' ? [endpoint.path] : [endpoint.host, endpoint.port];
-        tell({ type: 'listening', endpoint: showEndpoint(endpoint), address, port, maxConnections });
-      },
-      failing: ({ message }) => {
-        tell({ type: 'failing', message });
-      },
-    };
-    const hasRoom = ({ socket, remote }: Session) => {
-      if (tally.open.size < maxConnections + REFUSALS) return true;
-      socket.destroy();
-      tell({ type: 'refused', code: 'server-full', name: undefined, remote });
-      return false;
-    };
-    const arrivals = endpointsOf(settings).map((endpoint) => {
-      const through = showEndpoint(endpoint);
-      return listen(endpoint, settings, observer).pipe(
-        map((socket) => enter(socket, through)),
-        filter(hasRoom),
-      );
-    });
+    const { connections$ = EMPTY } = settings;
+    const arrivals$ = entrance(settings, credentialsOf(settings, tell, out), () => tally.open.size, tell);
     // The program's own come first: what they are called is theirs.
-    const sessions$ = merge(
-      connections$.pipe(map((connection) => enter(connection, 'in-process'))),
-      ...arrivals,
-    ).pipe(
+    const own$ = connections$.pipe(map((connection) => enter(connection, { through: 'in-process' })));
+    const sessions$ = merge(own$, arrivals$).pipe(
       tap((session) => {
         tally.arrive(session);
       }),
@@ -152,19 +132,27 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
   }).pipe(tap((event) => options.meter?.observe(event)));
 }
 
-/** A session of a connection that came in through some place. */
-function enter(connection: Connection, through: string): Session {
-  // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
-  connection.on('error', () => {});
-  const { remoteAddress: address, remotePort: port } = connection;
-  return new Session(connection, { through, address, port });
+/** What TLS endpoints show of themselves, now and after each reload; nothing where there are none. */
+function credentialsOf(
+  { tlsCert, tlsKey, tlsCa, reload$ = EMPTY }: ServerOptions,
+  tell: (event: ServerEvent) => void,
+  life: Subscription,
+): Observable<Credentials> {
+  if (tlsCert === undefined || tlsKey === undefined) return NEVER;
+  const loaded = new Loaded('certificates', () => readCredentials({ tlsCert, tlsKey, tlsCa }));
+  const credentials$ = new BehaviorSubject(loaded.value);
+  // For as long as the server lives: the signal would end a program that listens to it no more.
+  life.add(
+    reload$.subscribe(() => {
+      tell(loaded.reload());
+      credentials$.next(loaded.value);
+    }),
+  );
+  return credentials$;
 }
 
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
-
-/** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
-export const REFUSALS = 64;
 
 /** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;
@@ -174,6 +162,7 @@ const SPARE_DESCRIPTORS = 2 * REFUSALS;
  * peer is told that the server is full, and whoever is here goes on.
  */
 function withinLimits(settings: ServerOptions): ServerOptions {
-  const room = (freeDescriptors() ?? Infinity) - SPARE_DESCRIPTORS;
+  const handshakes = settings.tlsCert === undefined ? 0 : HANDSHAKES;
+  const room = (freeDescriptors() ?? Infinity) - SPARE_DESCRIPTORS - handshakes;
   return { ...settings, maxConnections: Math.max(1, Math.min(settings.maxConnections, room)) };
 }

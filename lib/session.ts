@@ -17,7 +17,12 @@ export interface Origin {
   /** The peer's address and port; a Unix socket has none, nor has a connection that broke at once. */
   readonly address?: string | undefined;
   readonly port?: number | undefined;
+  /** Where peers are to show one. */
+  readonly certificate?: Certificate | undefined;
 }
+
+/** What a peer has shown of itself: the common name of a certificate that holds, or what is wrong with it. */
+export type Certificate = { readonly name: string } | { readonly flaw: string };
 
 /** What a reader does when it is asked to. */
 export interface Intake {
@@ -65,6 +70,10 @@ export class Session {
   /** The peer's address; `undefined` where the connection has none. */
   get address(): string | undefined {
     return this.#origin.address;
+  }
+
+  get certificate(): Certificate | undefined {
+    return this.#origin.certificate;
   }
 
   /** The peer as the log shows it. */

@@ -62,3 +62,8 @@ export function signals(process: NodeJS.Process): Observable<'SIGINT' | 'SIGTERM
     };
   });
 }
+
+/** SIGHUP, by which daemons are told to read their files again. As long as it is subscribed it does not end the process. */
+export function hangUps(process: NodeJS.Process): Observable<unknown> {
+  return fromEvent(process, 'SIGHUP');
+}

@@ -29,6 +29,7 @@ async function serve(path: string, ...args: string[]): Promise<Program> {
 describe('an endpoint', () => {
   test.each<[string, Endpoint]>([
     ['tcp://127.0.0.1:8080', { transport: 'tcp', host: '127.0.0.1', port: 8080 }],
+    ['tls://0.0.0.0:8443', { transport: 'tls', host: '0.0.0.0', port: 8443 }],
     ['tcp://localhost:0', { transport: 'tcp', host: 'localhost', port: 0 }],
     ['tcp://[::1]:65535', { transport: 'tcp', host: '::1', port: 65535 }],
     ['tcp://[fe80::1%eth0]:1', { transport: 'tcp', host: 'fe80::1%eth0', port: 1 }],

@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net';
+import { type Observable, filter, map, merge } from 'rxjs';
+import type { Credentials } from './credentials.ts';
+import { type Endpoint, showEndpoint } from './endpoint.ts';
+import type { ServerEvent } from './events.ts';
+import { type ListenObserver, listen } from './listen.ts';
+import { type ServerOptions, endpointsOf } from './options.ts';
+import { type Refuse, certificateOf, secure } from './secure.ts';
+import { type Connection, type Origin, Session, remoteOf } from './session.ts';
+
+/** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
+export const REFUSALS = 64;
+
+/**
+ * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed without a
+ * word. Emits the error of an endpoint that cannot be listened on.
+ */
+export function entrance(
+  options: ServerOptions,
+  credentials$: Observable<Credentials>,
+  open: () => number,
+  tell: (event: ServerEvent) => void,
+): Observable<Session> {
+  const { maxConnections, tlsCa } = options;
+  const observer: ListenObserver = {
+    listening: (endpoint) => {
+      const [address, port] =
+        endpoint.transport === 'unix' ? [endpoint.path] : [endpoint.host, endpoint.port];
+      tell({ type: 'listening', endpoint: showEndpoint(endpoint), address, port, maxConnections });
+    },
+    failing: ({ message }) => {
+      tell({ type: 'failing', message });
+    },
+  };
+  const arrivals = (endpoint: Endpoint) => {
+    const through = showEndpoint(endpoint);
+    const refuse: Refuse = (code, { remoteAddress: address, remotePort: port }, detail) => {
+      tell({ type: 'refused', code, name: undefined, remote: remoteOf({ through, address, port }), detail });
+    };
+    const hasRoom = (socket: Socket) => {
+      if (open() < maxConnections + REFUSALS) return true;
+      refuse('server-full', socket);
+      socket.destroy();
+      return false;
+    };
+    const sockets$ = listen(endpoint, options, observer).pipe(filter(hasRoom));
+    if (endpoint.transport !== 'tls') return sockets$.pipe(map((socket) => enter(socket, { through })));
+    const requestCert = tlsCa !== undefined;
+    return sockets$.pipe(
+      secure(credentials$, { ...options, requestCert }, refuse),
+      map((socket) =>
+        enter(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
+      ),
+    );
+  };
+  return merge(...endpointsOf(options).map(arrivals));
+}
+
+/** A session of a connection that came from somewhere. */
+export function enter(connection: Connection, origin: Origin): Session {
+  // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+  connection.on('error', () => {});
+  const { remoteAddress: address, remotePort: port } = connection;
+  return new Session(connection, { ...origin, address, port });
+}

@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+import { type TLSSocket, createServer } from 'node:tls';
+import { Observable, type OperatorFunction } from 'rxjs';
+import type { Credentials } from './credentials.ts';
+import type { RefusalCode } from './events.ts';
+import type { Certificate } from './session.ts';
+
+export interface SecureOptions {
+  /** ms that a handshake may take. */
+  readonly handshakeTimeout: number;
+  /** Handshakes of one address at a time; 0 for any number. */
+  readonly maxConnectionsPerAddress: number;
+  /** Whether peers are to show a certificate. */
+  readonly requestCert: boolean;
+}
+
+/** Hears of a connection that is not let in, and for a failed handshake what was wrong with it. */
+export type Refuse = (code: RefusalCode, socket: Socket, detail?: string) => void;
+
+/** Handshakes at a time: each takes memory and time for somebody whom nobody knows yet. */
+export const HANDSHAKES = 512;
+
+/**
+ * Plain connections as secured ones: each comes out when its handshake is done. The latest of `credentials$`, whose
+ * first must be there at once, hold for the handshakes that begin. Unsubscribing breaks off those under way.
+ */
+export function secure(
+  credentials$: Observable<Credentials>,
+  { handshakeTimeout, maxConnectionsPerAddress: perAddress, requestCert }: SecureOptions,
+  refuse: Refuse,
+): OperatorFunction<Socket, TLSSocket> {
+  return (sockets$) =>
+    new Observable((out) => {
+      const underWay = new Set<Socket>();
+      // It does not listen: connections are handed to it. Whoever shows no good certificate is let through, to be told
+      // why in a line of the chat; the alert that TLS has for it says less.
+      const server = createServer({ handshakeTimeout, requestCert, rejectUnauthorized: false });
+      server.on('secureConnection', (socket) => {
+        underWay.delete(plainOf(socket));
+        socket.disableRenegotiation();
+        out.next(socket);
+      });
+      server.on('tlsClientError', (failure, socket) => {
+        const plain = plainOf(socket);
+        socket.destroy();
+        if (underWay.delete(plain)) refuse('tls-failed', plain, reasonOf(failure));
+      });
+
+      const begin = (socket: Socket) => {
+        // Asked for now, because a connection that is closed does not know any more.
+        const { remoteAddress } = socket;
+        const isNeighbour = (other: Socket) => other.remoteAddress === remoteAddress;
+        if (underWay.size >= HANDSHAKES) {
+          refuse('server-full', socket);
+          socket.destroy();
+        } else if (perAddress > 0 && [...underWay].filter(isNeighbour).length >= perAddress) {
+          refuse('too-many-connections', socket);
+          socket.destroy();
+        } else {
+          underWay.add(socket);
+          server.emit('connection', socket);
+        }
+      };
+      out.add(
+        credentials$.subscribe((credentials) => {
+          server.setSecureContext(credentials);
+        }),
+      );
+      out.add(
+        sockets$.subscribe({
+          next: begin,
+          error: (failure: unknown) => {
+            out.error(failure);
+          },
+          complete: () => {
+            out.complete();
+          },
+        }),
+      );
+      out.add(() => {
+        const brokenOff = [...underWay];
+        underWay.clear();
+        for (const socket of brokenOff) socket.destroy();
+      });
+    });
+}
+
+/** The certificate that the peer of a secured connection was asked for. */
+export function certificateOf(socket: TLSSocket): Certificate {
+  if (!socket.authorized) return { flaw: String(socket.authorizationError) };
+  // The type knows of subjects with one common name only, and of subjects that are there.
+  const name: unknown = (socket.getPeerCertificate() as { subject?: { CN?: unknown } }).subject?.CN;
+  return typeof name === 'string' ? { name } : { flaw: 'no common name, or several' };
+}
+
+/** The connection below a secured one. Node has no public name for it. */
+function plainOf(socket: TLSSocket): Socket {
+  return (socket as unknown as { readonly _parent: Socket })._parent;
+}
+
+/** What was wrong, in OpenSSL's words or Node's; nothing that the peer has written. */
+function reasonOf(failure: Error): string {
+  const { reason, code } = failure as NodeJS.ErrnoException & { readonly reason?: string };
+  return reason ?? code ?? failure.message;
+}
