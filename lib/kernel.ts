@@ -112,9 +112,36 @@ export function scarce(count: number): boolean {
   }
 }
 
-/** Bytes handed to `socket` that the kernel has not taken yet; libuv's count, which Node's own idle timer goes by too. */
+/**
+ * Bytes handed to `socket` that the kernel has not taken yet; libuv's count, which Node's own idle timer goes by too. Over
+ * TLS they are encrypted ones, and may be more than there are: they count until all that was passed on with them is taken.
+ */
 export function untaken(socket: Duplex): number | undefined {
-  const handle = (socket as { _handle?: { writeQueueSize?: unknown } })._handle;
+  return queued((socket as Handled)._handle);
+}
+
+/**
+ * A figure that changes when the peer takes something of what is on its way, as far as the system tells: where it has no
+ * table, as for Unix sockets, in steps of a good part of the kernel's buffer.
+ */
+export function progressOf(socket: Duplex): number {
+  const { _handle: handle } = socket as Handled;
+  // Over TLS the connection below is the one that knows how much of its part was taken.
+  const below = queued(handle?._parent) ?? 0;
+  return (unacknowledged(socket) ?? 0) + (queued(handle) ?? socket.writableLength) + below;
+}
+
+/** What Node has of a socket from libuv, which it keeps to itself. */
+interface Handle {
+  readonly writeQueueSize?: unknown;
+  readonly _parent?: Handle;
+}
+
+interface Handled {
+  readonly _handle?: Handle | null;
+}
+
+function queued(handle: Handle | null | undefined): number | undefined {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined;
 }
 

@@ -27,11 +27,13 @@ export function lingeringClose(socket: Duplex, options: LingerOptions, hangUp: (
     let onItsWay = Infinity;
     let progress = performance.now();
     const look = setInterval(() => {
-      const left = (unacknowledged(socket) ?? 0) + (untaken(socket) ?? socket.writableLength);
+      const unanswered = unacknowledged(socket);
+      const left = (unanswered ?? 0) + (untaken(socket) ?? socket.writableLength);
       const now = performance.now();
       if (left < onItsWay) progress = now;
       const patience = left > 0 ? writeTimeout : TALK * lingerTimeout;
-      const quiet = !heard && (left === 0 || left >= onItsWay);
+      // Where the system does not tell what its peer takes, one cannot know so soon that it takes nothing.
+      const quiet = !heard && (left === 0 || (unanswered !== undefined && left >= onItsWay));
       if (quiet || now - progress >= patience) hangUp();
       onItsWay = left;
       heard = false;

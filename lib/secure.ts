@@ -37,6 +37,7 @@ export function secure(
       const server = createServer({ handshakeTimeout, requestCert, rejectUnauthorized: false });
       server.on('secureConnection', (socket) => {
         underWay.delete(plainOf(socket));
+        socket.allowHalfOpen = true;
         socket.disableRenegotiation();
         out.next(socket);
       });
@@ -58,6 +59,8 @@ export function secure(
           socket.destroy();
         } else {
           underWay.add(socket);
+          // A peer that ends before the handshake is done has gone.
+          socket.allowHalfOpen = false;
           server.emit('connection', socket);
         }
       };

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { unacknowledged } from './kernel.ts';
+import { progressOf } from './kernel.ts';
 
 /** How often one looks in each time-out. */
 const LOOKS = 4;
@@ -17,9 +17,9 @@ export class Watch {
     let progress = performance.now();
     let last: number | undefined;
     this.#timer = setInterval(() => {
-      const left = unacknowledged(socket);
+      const left = progressOf(socket);
       const now = performance.now();
-      // The first look only tells where the peer is; where the system does not tell, none ever shows progress.
+      // The first look only tells where the peer is.
       if (last !== undefined && left !== last) progress = now;
       last = left;
       if (now - progress >= (tolerable() ? timeout : timeout / LOOKS)) onStuck();

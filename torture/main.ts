@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Outcome, run } from './run.ts';
+import { Authority } from '../spec/support/certificates.ts';
+import { type Outcome, type Tls, run } from './run.ts';
 import { scenarios } from './scenarios.ts';
 
 /** Shuts the real program down under misbehaving peers, over and over, and counts what was lost. */
@@ -14,9 +18,12 @@ const command = new Command('torture')
   .option('--runs <number>', 'how many', whole, names.length)
   .option('--seed <number>', 'of the first run; each later one has the next', whole, Date.now() % 1_000_000)
   .option('--scenario <name>', `one of ${names.join(', ')}; by default all in turn`)
+  .option('--tls', 'over TLS, with certificates that openssl makes')
   .parse();
-const options = command.opts<{ runs: number; seed: number; scenario?: string }>();
+const options = command.opts<{ runs: number; seed: number; scenario?: string; tls?: true }>();
 
+const folder = mkdtempSync(join(tmpdir(), 'torture-'));
+const tls = options.tls === true ? withCertificates() : undefined;
 const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0, lost: 0 };
 
 for (let index = 0; index < options.runs; index += 1) {
@@ -24,7 +31,7 @@ for (let index = 0; index < options.runs; index += 1) {
   const name = options.scenario ?? names[seed % names.length] ?? '';
   const scenario = scenarios[name];
   if (scenario === undefined) throw new RangeError(`no scenario '${name}'`);
-  const { accepted, received, abandoned, lost, milliseconds, faults } = await run(scenario, seed).catch(
+  const { accepted, received, abandoned, lost, milliseconds, faults } = await run(scenario, seed, tls).catch(
     failed,
   );
   totals.runs += 1;
@@ -40,14 +47,24 @@ for (let index = 0; index < options.runs; index += 1) {
   if (faults.length === 0) continue;
   totals.failed += 1;
   for (const fault of faults.slice(0, 20)) console.log(`  ${fault}`);
-  console.log(`  again: npm run torture -- --scenario ${name} --seed ${seed} --runs 1`);
+  console.log(
+    `  again: npm run torture -- ${tls === undefined ? '' : '--tls '}--scenario ${name} --seed ${seed} --runs 1`,
+  );
 }
 console.log(
   `${totals.runs} runs, ${totals.accepted} messages accepted, ${totals.received} received, ` +
     `${totals.abandoned} abandoned and named, ` +
     `${totals.lost} lost; ${totals.failed} runs failed`,
 );
+rmSync(folder, { recursive: true });
 process.exitCode = totals.failed === 0 ? 0 : 1;
+
+function withCertificates(): Tls {
+  const authority = new Authority(folder);
+  const { cert, key } = authority.issue('server');
+  const options = ['--listen', 'tls://127.0.0.1:0', '--tls-cert', cert, '--tls-key', key];
+  return { options, ca: authority.ca };
+}
 
 function failed(failure: unknown): Outcome {
   return { accepted: 0, received: 0, abandoned: 0, lost: 0, milliseconds: 0, faults: [String(failure)] };

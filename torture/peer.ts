@@ -1,4 +1,5 @@
 import { type Socket, connect } from 'node:net';
+import { connect as secure } from 'node:tls';
 import { until } from '../spec/support/until.ts';
 import { Transcript } from './transcript.ts';
 
@@ -13,6 +14,12 @@ export interface Habits {
   readonly neverHangsUp?: boolean;
 }
 
+/** Where the server is, and whose word is taken for that if it is reached with TLS. */
+export interface Place {
+  readonly port: number;
+  readonly ca: Buffer | undefined;
+}
+
 /** Lines in one write of a flood. */
 const BURST = 200;
 
@@ -23,16 +30,20 @@ export class Peer {
   ended = false;
   closed = false;
   readonly #socket: Socket;
+  /** The same, or what is below it. */
+  readonly #plain: Socket;
   readonly #habits: Habits;
   #written = 0;
   #lastWrite = 0;
   #reading: NodeJS.Timeout | undefined;
   #typing: NodeJS.Timeout | undefined;
 
-  constructor(port: number, name: string, habits: Habits = {}) {
+  constructor({ port, ca }: Place, name: string, habits: Habits = {}) {
     this.name = name;
     this.#habits = habits;
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const plain = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const socket = ca === undefined ? plain : secure({ socket: plain, host: '127.0.0.1', ca });
+    this.#plain = plain;
     this.#socket = socket;
     socket
       .on('data', (chunk: Buffer) => {
@@ -113,7 +124,7 @@ export class Peer {
   }
 
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.#plain.resetAndDestroy();
   }
 
   destroy(): void {

@@ -40,7 +40,7 @@ async function measure(withPairs: boolean, withFlood: boolean): Promise<Figures>
   const program = await Program.serve();
   const peers: Peer[] = [];
   const enter = async (name: string, neverReads = false) => {
-    const peer = new Peer(program.port, name, { neverReads });
+    const peer = new Peer({ port: program.port, ca: undefined }, name, { neverReads });
     peers.push(peer);
     await peer.login();
     return peer;

@@ -19,12 +19,18 @@ export interface Outcome {
   readonly faults: readonly string[];
 }
 
+/** A server that is reached with TLS. */
+export interface Tls {
+  readonly options: readonly string[];
+  readonly ca: Buffer;
+}
+
 /** Starts the program, lets the scenario loose on it, sends the signal at a random moment, and reconciles the books. */
-export async function run(scenario: Scenario, seed: number): Promise<Outcome> {
+export async function run(scenario: Scenario, seed: number, tls?: Tls): Promise<Outcome> {
   const random = new Random(seed);
-  const program = await Program.serve(...scenario.options);
+  const program = await Program.serve(...scenario.options, ...(tls?.options ?? []));
   const cast: Cast = {
-    port: program.port,
+    place: { port: program.port, ca: tls?.ca },
     random,
     flows: [],
     whole: [],

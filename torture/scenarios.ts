@@ -1,11 +1,12 @@
 import { Netcat } from './netcat.ts';
-import { type Habits, Peer } from './peer.ts';
+import { type Habits, Peer, type Place } from './peer.ts';
 import type { Random } from './random.ts';
 import type { Transcript } from './transcript.ts';
 
 /** Who takes part in one run. A scenario fills it before the signal, and may go on after it. */
 export interface Cast {
-  readonly port: number;
+  /** Where the server is. */
+  readonly place: Place;
   readonly random: Random;
   /** Senders with whom they write to, in turn; each sender of a run has as many targets as any other. */
   readonly flows: { readonly from: Peer; readonly to: readonly string[] }[];
@@ -38,7 +39,7 @@ const QUICK = ['--linger-timeout', '0.3', '--drain-timeout', '60'];
 
 /** Logs in a peer that is to stay whole. */
 async function enter(cast: Cast, name: string, habits?: Habits): Promise<Peer> {
-  const peer = new Peer(cast.port, name, habits);
+  const peer = new Peer(cast.place, name, habits);
   cast.whole.push(peer);
   cast.others.push(peer);
   await peer.login();
@@ -57,11 +58,17 @@ async function pairs(cast: Cast, count: number, habits?: Habits, both = false): 
 
 /** Connections of a storm, and how many of them come at a time. */
 const STORM = 3000;
+const SECURE_STORM = 400;
 const GUST = 20;
 
+/** A handshake costs the torturer as much as the server: of fewer the server sees as many at a time. */
+function stormOf({ place }: Cast): number {
+  return place.ca === undefined ? STORM : SECURE_STORM;
+}
+
 async function storm(cast: Cast): Promise<void> {
-  while (cast.storm.length < STORM) {
-    const peer = new Peer(cast.port, `storm-${cast.storm.length}`);
+  while (cast.storm.length < stormOf(cast)) {
+    const peer = new Peer(cast.place, `storm-${cast.storm.length}`);
     cast.storm.push(peer);
     cast.others.push(peer);
     peer.type(`${peer.name}\n${peer.name}: 1\n`);
@@ -115,7 +122,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     setUp: async (cast) => {
       for (let index = 0; index < 3; index += 1) {
         const sender = await enter(cast, `sender-${index}`);
-        const receiver = new Peer(cast.port, `receiver-${index}`, { readEvery: 60, typesEvery: 50 });
+        const receiver = new Peer(cast.place, `receiver-${index}`, { readEvery: 60, typesEvery: 50 });
         cast.cut.push(receiver);
         cast.others.push(receiver);
         await receiver.login();
@@ -149,7 +156,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     setUp: async (cast) => {
       await pairs(cast, cast.random.between(1, 4));
       for (const text of ['', 'half a na', '\n\n']) {
-        const peer = new Peer(cast.port, '', { neverHangsUp: true });
+        const peer = new Peer(cast.place, '', { neverHangsUp: true });
         peer.type(text);
         cast.others.push(peer);
       }
@@ -163,7 +170,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     exits: [0],
     setUp: async (cast) => {
       for (const tool of ['nc', 'ncat', 'socat'] as const) {
-        const netcat = new Netcat(tool, cast.port);
+        const netcat = new Netcat(tool, cast.place);
         cast.others.push(netcat);
         cast.whole.push(netcat);
         await netcat.login();
@@ -179,9 +186,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await pairs(cast, 2);
       void storm(cast).catch((failure: unknown) => cast.faults.push(String(failure)));
     },
-    ready: ({ storm }) => storm.filter(({ transcript }) => transcript.welcome).length >= STORM / 10,
-    afterSignal: async ({ storm, faults }) => {
-      while (storm.length < STORM || storm.some((peer) => !peer.closed && !peer.ended)) await pause(10);
+    ready: (cast) => cast.storm.filter(({ transcript }) => transcript.welcome).length >= stormOf(cast) / 10,
+    afterSignal: async (cast) => {
+      const { storm, faults } = cast;
+      while (storm.length < stormOf(cast) || storm.some((peer) => !peer.closed && !peer.ended))
+        await pause(10);
       for (const { name, transcript } of storm) {
         const { welcome, closing, received } = transcript;
         if (welcome && (closing?.accepted !== received || closing.delivered !== received)) {
@@ -195,7 +204,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     options: ['--linger-timeout', '0.3', '--drain-timeout', '1', '--write-timeout', '60'],
     exits: [1],
     setUp: async (cast) => {
-      const victim = new Peer(cast.port, 'victim', { neverReads: true });
+      const victim = new Peer(cast.place, 'victim', { neverReads: true });
       cast.cut.push(victim);
       cast.others.push(victim);
       await victim.login();
@@ -214,11 +223,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     exits: [0, 130, 143],
     setUp: async (cast) => {
       for (let index = 0; index < 3; index += 1) {
-        const slow = new Peer(cast.port, `slow-${index}`, { readEvery: 20 });
+        const slow = new Peer(cast.place, `slow-${index}`, { readEvery: 20 });
         cast.cut.push(slow);
         cast.others.push(slow);
         await slow.login();
-        const sender = new Peer(cast.port, `sender-${index}`);
+        const sender = new Peer(cast.place, `sender-${index}`);
         cast.cut.push(sender);
         cast.others.push(sender);
         await sender.login();
@@ -238,7 +247,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await pairs(cast, 2);
       const churn = async (name: string, other: string) => {
         for (let turn = cast.random.between(1, 6); turn > 0; turn -= 1) {
-          const peer = new Peer(cast.port, name);
+          const peer = new Peer(cast.place, name);
           cast.others.push(peer);
           await peer.login();
           peer.flood([other]);

@@ -1,5 +1,9 @@
 import { type Socket, connect } from 'node:net';
+import { type ConnectionOptions, connect as secure } from 'node:tls';
 import { until } from './until.ts';
+
+/** A port of this machine, with TLS if it has options for that; or the path of a Unix socket. */
+export type Place = number | string | { readonly port: number; readonly tls: ConnectionOptions };
 
 /** A client over a real socket that remembers all it was sent. */
 export class Peer {
@@ -11,18 +15,20 @@ export class Peer {
   /** This end, as the server's events name it; empty until connected. */
   address = '';
   readonly #chunks: Buffer[] = [];
+  readonly #plain: Socket;
   #marks = 0;
 
-  /** @param at the port, or the path of a Unix socket */
-  constructor(at: number | string) {
-    const where = typeof at === 'number' ? { port: at, host: '127.0.0.1' } : { path: at };
+  constructor(at: Place) {
+    const where = typeof at === 'string' ? { path: at } : { port: typeof at === 'number' ? at : at.port };
     // Half-open, as netcat: that the server ended does not end this side.
-    this.socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
+    this.#plain = connect({ host: '127.0.0.1', ...where, allowHalfOpen: true, noDelay: true });
+    this.socket =
+      typeof at === 'object' ? secure({ host: '127.0.0.1', ...at.tls, socket: this.#plain }) : this.#plain;
+    this.#plain.on(
+      'connect',
+      () => (this.address = `${this.#plain.localAddress ?? ''}:${this.#plain.localPort ?? ''}`),
+    );
     this.socket
-      .on(
-        'connect',
-        () => (this.address = `${this.socket.localAddress ?? ''}:${this.socket.localPort ?? ''}`),
-      )
       .on('data', (chunk: Buffer) => this.#chunks.push(chunk))
       .on('end', () => (this.ended = true))
       .on('close', () => (this.closed = true))
@@ -30,7 +36,7 @@ export class Peer {
   }
 
   /** Connects and logs in; resolves when the server said welcome. */
-  static async login(at: number | string, name: string): Promise<Peer> {
+  static async login(at: Place, name: string): Promise<Peer> {
     const peer = new Peer(at);
     peer.send(`${name}\n`);
     await peer.heard(`* welcome ${name}\n`);
@@ -57,7 +63,7 @@ export class Peer {
 
   /** Breaks the connection with a reset. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#plain.resetAndDestroy();
   }
 
   /** Resolves when the server has handled all that this peer has sent; for a peer that is logged in. */

@@ -33,9 +33,9 @@ export class Program {
     Program.#started.push(this);
   }
 
-  /** A server on a free port; resolves when it listens. */
+  /** A server on a free port, unless told where; resolves when it listens. */
   static async serve(...args: string[]): Promise<Program & { port: number }> {
-    const program = new Program(['--port', '0', ...args]);
+    const program = new Program([...(args.includes('--listen') ? [] : ['--port', '0']), ...args]);
     const { port } = await program.logged('listening');
     return Object.assign(program, { port: Number(port) });
   }

@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { type ServerEvent, type ServerOptions, chatServer } from '../../lib/index.ts';
-import { Peer } from './peer.ts';
+import { Peer, type Place } from './peer.ts';
 import { until } from './until.ts';
 
 type EventOf<T extends ServerEvent['type']> = Extract<ServerEvent, { type: T }>;
@@ -63,7 +63,7 @@ export class Server {
   }
 
   /** A connection, to the first port unless told otherwise, that has not said anything yet. */
-  connect(at: number | string = this.port): Peer {
+  connect(at: Place = this.port): Peer {
     const peer = new Peer(at);
     this.#peers.push(peer);
     return peer;

@@ -1,0 +1,280 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ConnectionOptions } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import { Authority } from './support/certificates.ts';
+import { Peer } from './support/peer.ts';
+import { Program } from './support/program.ts';
+import { until } from './support/until.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
+const authority = new Authority(folder);
+const strangers = new Authority(folder, 'strangers');
+const server = authority.issue('server');
+
+afterEach(() => Program.stopAll());
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const ON = ['--listen', 'tls://127.0.0.1:0', '--tls-cert', server.cert, '--tls-key', server.key];
+const CLIENTS = ['--tls-ca', authority.cert];
+
+/** What a peer needs to reach the server, with a certificate of its own if given. */
+function place(port: number, own?: { cert: string; key: string }, more: ConnectionOptions = {}) {
+  const shown = own && { cert: readFileSync(own.cert), key: readFileSync(own.key) };
+  return { port, tls: { ca: authority.ca, ...shown, ...more } };
+}
+
+describe('a TLS endpoint', () => {
+  test('is a chat, beside a plain one, and drains', async () => {
+    const program = await Program.serve(...ON, '--listen', 'tcp://127.0.0.1:0');
+    await until(() => program.log.length === 2, 'both to listen');
+    const port = (transport: string) =>
+      Number(program.log.find(({ endpoint }) => String(endpoint).startsWith(transport))?.port);
+    const alice = await Peer.login(place(port('tls:')), 'alice');
+    const bob = await Peer.login(port('tcp:'), 'bob');
+    alice.send('bob: hello\n');
+    bob.send('alice: good day\n');
+    await alice.heard('from bob: good day\n');
+    await bob.heard('from alice: hello\n');
+    program.signal('SIGTERM');
+    for (const peer of [alice, bob]) {
+      expect(await peer.whole()).toMatch(/\* closing shutdown: accepted 1, delivered 1\n$/);
+      peer.end();
+    }
+    expect(await program.exit()).toBe(0);
+  });
+
+  test.each([
+    ['openssl', ['s_client', '-quiet', '-CAfile', authority.cert, '-verify_return_error', '-connect', '%']],
+    ['ncat', ['--ssl', '127.0.0.1', '%port']],
+    ['socat', ['-', `OPENSSL:%,cafile=${authority.cert},commonname=server`]],
+  ])('is reached with %s', async (tool, args) => {
+    const program = await Program.serve(...ON);
+    const filled = args.map((arg) =>
+      arg.replace('%port', String(program.port)).replace('%', `127.0.0.1:${program.port}`),
+    );
+    const child = spawn(tool, filled);
+    let heard = '';
+    child.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+    child.stdin.write('alice\nalice: hello\n');
+    await until(
+      () => heard.includes('from alice: hello\n'),
+      () => `hello; came ${heard}`,
+    );
+    program.signal('SIGTERM');
+    await until(() => heard.includes('* closing shutdown: accepted 1, delivered 1\n'), 'the last line');
+    child.kill();
+    expect(await program.exit()).toBe(0);
+  });
+
+  test('speaks TLS 1.2, and nothing older', async () => {
+    const program = await Program.serve(...ON);
+    await Peer.login(place(program.port, undefined, { maxVersion: 'TLSv1.2' }), 'alice');
+    const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const;
+    const late = new Peer(place(program.port, undefined, old));
+    await until(() => late.closed, 'the refusal');
+    const refused = await program.logged('refused', ({ remote }) => remote === late.address);
+    expect(refused).toMatchObject({ code: 'tls-failed', detail: 'unsupported protocol' });
+  });
+
+  test('refuses who does not speak TLS, or not in time, in one line each; the others go on', async () => {
+    const program = await Program.serve(...ON, '--handshake-timeout', '1');
+    const alice = await Peer.login(place(program.port), 'alice');
+    const plain = new Peer(program.port);
+    // Less than five bytes would be a handshake that is stalled.
+    plain.send('robert\n');
+    const stalled = new Peer(program.port);
+    const half = new Peer(program.port);
+    half.send(Buffer.from([0x16, 3, 1, 2, 0, 1, 0]));
+    const gone = new Peer(program.port);
+    gone.end();
+    await until(
+      () => [plain, stalled, half, gone].every(({ closed, ended }) => closed || ended),
+      'the end of all',
+    );
+    const refused = () => program.log.filter(({ event }) => event === 'refused');
+    await until(() => refused().length >= 4, 'the refusals');
+    for (const [peer, detail] of [
+      [plain, 'wrong version number'],
+      [stalled, 'ERR_TLS_HANDSHAKE_TIMEOUT'],
+      [half, 'ERR_TLS_HANDSHAKE_TIMEOUT'],
+      [gone, 'ECONNRESET'],
+    ] as const) {
+      expect(refused().filter(({ remote }) => remote === peer.address)).toEqual([
+        expect.objectContaining({ code: 'tls-failed', detail }),
+      ]);
+    }
+    alice.send('alice: here\n');
+    await alice.heard('from alice: here\n');
+    for (const peer of [plain, stalled, half]) peer.socket.destroy();
+  });
+
+  test('bounds the handshakes of one address', async () => {
+    const program = await Program.serve(...ON, '--max-connections-per-address', '2');
+    const stalled = [new Peer(program.port), new Peer(program.port)];
+    await until(() => stalled.every(({ address }) => address !== ''), 'the connections');
+    const third = new Peer(program.port);
+    await until(() => third.closed || third.ended, 'the refusal');
+    expect(await program.logged('refused')).toMatchObject({
+      code: 'too-many-connections',
+      remote: third.address,
+    });
+    for (const peer of [...stalled, third]) peer.socket.destroy();
+  });
+
+  test('bounds the handshakes of all', async () => {
+    const program = await Program.serve(...ON);
+    const stalled = Array.from({ length: 513 }, () =>
+      connect(program.port, '127.0.0.1').on('error', () => {}),
+    );
+    expect(await program.logged('refused')).toMatchObject({ code: 'server-full' });
+    for (const socket of stalled) socket.destroy();
+    const isGone = () => program.log.filter(({ code }) => code === 'tls-failed').length === 512;
+    await until(isGone, 'all to be gone');
+    await Peer.login(place(program.port), 'alice');
+  });
+
+  test('breaks off a handshake when it drains', async () => {
+    const program = await Program.serve(...ON);
+    const stalled = new Peer(program.port);
+    await until(() => stalled.address !== '', 'the connection');
+    await Peer.login(place(program.port), 'alice');
+    program.signal('SIGTERM');
+    await until(() => stalled.ended || stalled.closed, 'the end');
+    stalled.socket.destroy();
+    expect(await program.exit()).toBe(0);
+  });
+});
+
+describe('client certificates', () => {
+  test('give their common name as the only name to log in with', async () => {
+    const program = await Program.serve(...ON, ...CLIENTS);
+    const peer = new Peer(place(program.port, authority.issue('alice')));
+    peer.send('bob\nalice\nalice: hello\n');
+    await peer.heard('from alice: hello\n');
+    expect(peer.lines).toEqual([
+      '! not-certified bob: your certificate is for alice',
+      '* welcome alice',
+      'from alice: hello',
+    ]);
+    expect(await program.logged('refused')).toMatchObject({ code: 'not-certified', name: 'bob' });
+  });
+
+  test.each([
+    ['no certificate', undefined, 'UNABLE_TO_GET_ISSUER_CERT'],
+    ["a stranger's", strangers.issue('mallory'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['one without a common name', authority.issue('nobody', '/O=nobody'), 'no common name, or several'],
+    ['one with two', authority.issue('two', '/CN=alice/CN=bob'), 'no common name, or several'],
+  ])('that do not hold are refused in one line: %s', async (_what, own, detail) => {
+    const program = await Program.serve(...ON, ...CLIENTS);
+    const peer = new Peer(place(program.port, own));
+    peer.send('alice\n');
+    expect(await peer.whole()).toBe(
+      `! certificate-refused: yours does not hold here: ${detail}\n` +
+        '* closing certificate-refused: accepted 0, delivered 0\n',
+    );
+    expect(await program.logged('refused')).toMatchObject({ code: 'certificate-refused', detail });
+    peer.end();
+  });
+});
+
+describe('SIGHUP', () => {
+  test('has renewed files loaded, and drops nobody; a bad renewal keeps the old ones', async () => {
+    const [cert, key] = [join(folder, 'renewed.cert.pem'), join(folder, 'renewed.key.pem')];
+    const install = (from: { cert: string; key: string }) => {
+      copyFileSync(from.cert, cert);
+      copyFileSync(from.key, key);
+    };
+    install(server);
+    const program = await Program.serve(
+      '--listen',
+      'tls://127.0.0.1:0',
+      '--tls-cert',
+      cert,
+      '--tls-key',
+      key,
+    );
+    const alice = await Peer.login(place(program.port), 'alice');
+    const trusting = { port: program.port, tls: { ca: strangers.ca } };
+
+    writeFileSync(key, 'no key');
+    program.signal('SIGHUP');
+    expect(await program.logged('reload-failed')).toMatchObject({
+      what: 'certificates',
+      message: expect.stringContaining(key) as string,
+    });
+    await Peer.login(place(program.port), 'bob');
+
+    install(strangers.issue('other'));
+    program.signal('SIGHUP');
+    await program.logged('reloaded');
+    await Peer.login(trusting, 'carol');
+    const distrustful = new Peer(place(program.port));
+    await until(() => distrustful.closed, 'the refusal');
+    alice.send('bob, carol: still here\n');
+    await alice.settled();
+
+    program.signal('SIGTERM');
+    program.signal('SIGHUP');
+    expect(await alice.whole()).toContain('* closing shutdown: accepted 1, delivered 0\n');
+  });
+});
+
+describe('files', () => {
+  const wrong = join(folder, 'wrong.pem');
+  writeFileSync(wrong, 'no PEM');
+  test.each([
+    [['--listen', 'tls://127.0.0.1:0'], 2],
+    [['--listen', 'tls://127.0.0.1:0', '--tls-cert', server.cert], 2],
+    [['--tls-cert', server.cert, '--tls-key', server.key], 2],
+    [
+      ['--listen', 'tls://127.0.0.1:0', '--tls-cert', server.cert, '--tls-key', authority.issue('else').key],
+      2,
+    ],
+    [['--listen', 'tls://127.0.0.1:0', '--tls-cert', wrong, '--tls-key', server.key], 2],
+    [[...ON, '--tls-ca', wrong], 2],
+    [[...ON, '--tls-ca', join(folder, 'absent.pem')], 1],
+  ])('that cannot work are one line: %j', async (args, code) => {
+    const program = new Program(args);
+    expect(await program.exit()).toBe(code);
+    expect(program.stderr).toMatch(/^a-chat: [^\n]+\n$/);
+    expect(program.stdout).toBe('');
+  });
+});
+
+describe.each(['tls', 'unix'])('over %s', (way) => {
+  const path = join(folder, 'slow.sock');
+  const listen = way === 'tls' ? ON : ['--listen', `unix:${path}`];
+
+  test('a slow but steady reader is not cut off, and one that never reads is, with true counts', async () => {
+    const program = await Program.serve(...listen, '--write-timeout', '2', '--max-line', '4000000');
+    const at = way === 'tls' ? place(program.port) : path;
+    const slow = await Peer.login(at, 'slow');
+    const deaf = await Peer.login(at, 'deaf');
+    deaf.socket.pause();
+    slow.socket.pause();
+    slow.socket.on('data', () => slow.socket.pause());
+    const sip = setInterval(() => slow.socket.resume(), 80);
+    const alice = await Peer.login(at, 'alice');
+    const long = 'x'.repeat(2_000_000);
+    for (let count = 0; count < 8; count += 1) alice.send(`deaf: ${long}\n`);
+    alice.send(`slow: ${long}\n`);
+    const left = await program.logged('left', ({ name }) => name === 'deaf');
+    expect(left).toMatchObject({ reason: 'slow-consumer' });
+    await slow.heard(`from alice: ${long}\n`, 18_000);
+    clearInterval(sip);
+    deaf.socket.resume();
+    await until(() => deaf.closed || deaf.ended, 'the rest');
+    await alice.settled();
+    const refused = alice.lines.filter((line) => line.startsWith('! not-connected deaf: ')).length;
+    const received = deaf.text.split('\n').filter((line) => line === `from alice: ${long}`).length;
+    expect(Number(left.delivered) + Number(left.abandoned) + refused).toBe(8);
+    expect(received).toBeGreaterThanOrEqual(Number(left.delivered));
+    deaf.socket.destroy();
+  }, 30_000);
+});
