@@ -177,6 +177,7 @@ export const settings = {
 /** Under which heading the help has each of them. */
 export const groups: Readonly<Record<Key, string>> = {
   ...{ host: 'Listening:', port: 'Listening:', listen: 'Listening:', socketMode: 'Listening:' },
+  ...{ tlsCert: 'TLS:', tlsKey: 'TLS:', tlsCa: 'TLS:', handshakeTimeout: 'TLS:' },
   ...{ drainTimeout: 'Ending:', lingerTimeout: 'Ending:' },
   ...{
     maxLine: 'Limits:',
