@@ -13,10 +13,11 @@ export class Ledger {
   /** On all pages. */
   #bytes = 0;
 
-  note(bytes: number, messages: number): void {
+  /** @param apart on a page of its own, so that its loss takes no messages with it */
+  note(bytes: number, messages: number, apart = false): void {
     this.#bytes += bytes;
     const last = this.#pages.at(-1);
-    if (last !== undefined && last.bytes + bytes <= PAGE) {
+    if (!apart && last !== undefined && last.bytes + bytes <= PAGE) {
       last.bytes += bytes;
       last.messages += messages;
       return;

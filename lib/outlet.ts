@@ -81,7 +81,7 @@ export class Outlet {
   /** Writes the last words and half-closes. */
   end(lastWords: string): void {
     // A FIN is acknowledged like a byte.
-    this.#ledger.note(Buffer.byteLength(lastWords) + 1, 0);
+    this.#ledger.note(Buffer.byteLength(lastWords) + 1, 0, true);
     this.#session.socket.end(lastWords);
   }
 

@@ -14,6 +14,14 @@ describe('a ledger', () => {
     expect(ledger.lastMessages(1e9)).toBe(603);
   });
 
+  it('takes no message for lost with last words that stand apart', () => {
+    const ledger = new Ledger();
+    ledger.note(500, 5);
+    ledger.note(30, 0, true);
+    expect(ledger.lastMessages(30)).toBe(0);
+    expect(ledger.lastMessages(31)).toBe(5);
+  });
+
   it('goes back 8 MiB however much was written, in whatever pieces', () => {
     for (const piece of [40, 5000, 70_000]) {
       const ledger = new Ledger();
