@@ -13,7 +13,7 @@ const LONGEST = 360;
 
 /** One grey for text and colours for bars that are readable on white and on black. */
 const TEXT = '#7d8590';
-const COLOURS = ['#2f81f7', '#8b949e', '#b0796a', '#8a7fb5'];
+const COLOURS = ['#2f81f7', '#8b949e', '#b0796a', '#8a7fb5', '#5f9e7a', '#a89a4e'];
 
 /** Horizontal bars in groups, each group to its own scale, as an SVG. */
 export function chart(lines: readonly Measured[], names: readonly string[]): string {

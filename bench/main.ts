@@ -1,58 +1,39 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
 import { chart } from './chart.ts';
 import { machine } from './machine.ts';
 import { type Measured, measure } from './measure.ts';
+import { ROWS, again, readOptions } from './options.ts';
 import { tables } from './report.ts';
-import { QUICK, rows } from './rows.ts';
-import { PEERS, findPeers, ownServer, scrapedServer } from './servers.ts';
+import { QUICK, START, rows } from './rows.ts';
+import { commandServer, findPeers, messageOf, ownServer, scrapedServer, tryOut } from './servers.ts';
 import { measureStart } from './start.ts';
 
-/** Measures the built server, and beside it the peers that are installed. */
-
-interface Options {
-  readonly quick?: true;
-  readonly runs: number;
-  readonly rows?: string[];
-  readonly peers: string[];
-  readonly admin?: true;
-  readonly out?: string;
-}
+/** Measures the built server, and beside it the peers that are installed or given. */
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const START = 'start';
-const names = [...rows(1).map(({ name }) => name), START];
-const command = new Command('bench')
-  .option(
-    '--quick',
-    'one run of a few rows with few messages; writes nothing, fails for wrong deliveries only',
-  )
-  .option('--runs <number>', 'of each row', whole, 5)
-  .option('--rows <names>', `some of ${names.join(',')}`, oneOf(names))
-  .option(
-    '--peers <names>',
-    `some of ${Object.keys(PEERS).join(',')}, or none`,
-    peerNames,
-    Object.keys(PEERS),
-  )
-  .option('--admin', 'beside it the same with its admin endpoint, scraped every second')
-  .option(
-    '--out <folder>',
-    'where RESULTS.md and results.svg go; by default a run of all rows writes to bench',
-  )
-  .parse();
-const options = command.opts<Options>();
+const options = readOptions();
 
 const own = ownServer();
 const { peers, absent } = await findPeers(options.peers);
+for (const [label, command] of options.peer) {
+  const peer = commandServer(label, command);
+  try {
+    await tryOut(peer);
+  } catch (failure) {
+    console.error(`--peer ${label}: ${messageOf(failure)}`);
+    process.exit(1);
+  }
+  peers.push(peer);
+}
 if (options.admin === true) peers.push(scrapedServer());
 const about = machine([own, ...peers], absent);
 console.log(`${about}\n`);
 
 const quick = options.quick === true;
 const faults: string[] = [];
+const gaps: string[] = [];
 const lines: Measured[] = [];
 const plan = {
   runs: quick ? 1 : options.runs,
@@ -62,8 +43,12 @@ const plan = {
     faults.push(what);
     console.log(`FAILED: ${what}`);
   },
+  gap: (row: string, peer: string, why: string) => {
+    gaps.push(`${row}, ${peer}: ${why}`);
+    console.error(`no figures: ${row}, ${peer}: ${why}`);
+  },
 };
-const chosen = options.rows ?? (quick ? QUICK : names);
+const chosen = options.rows ?? (quick ? QUICK : ROWS);
 for (const row of rows(quick ? 0.1 : 1).filter(({ name }) => chosen.includes(name))) {
   console.error(`${row.name} ...`);
   lines.push(...(await measure(row, [own, ...peers], plan)));
@@ -78,7 +63,8 @@ const verdict =
     ? 'Every delivery of every run was verified: receiver, sender, content, order, none missing, none twice.'
     : `${faults.length} runs failed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
 const servers = [own, ...peers].map(({ name }) => name);
-const result = `${tables(lines, servers)}\n\n${verdict}\n`;
+const missing = gaps.length === 0 ? [] : [`Where a - is:\n\n${gaps.map((gap) => `- ${gap}`).join('\n')}`];
+const result = [tables(lines, servers), ...missing, `${verdict}\n`].join('\n\n');
 console.log(result);
 
 const folder = options.out ?? (options.rows === undefined ? HERE : undefined);
@@ -87,29 +73,10 @@ if (folder !== undefined && !quick) {
   const method =
     `Median [least-most] of ${plan.runs} runs, the servers in turn in each; the ratio is ours to the peer, ` +
     'and below 1 we need less.';
-  const again = ['npm run bench', ...process.argv.slice(2)].join(' ').replace(' --', ' -- --');
   writeFileSync(
     join(folder, 'RESULTS.md'),
-    ['# Measured', `\`${again}\``, about, method, result].join('\n\n'),
+    ['# Measured', `\`${again()}\``, about, method, result].join('\n\n'),
   );
   writeFileSync(join(folder, 'results.svg'), chart(lines, servers));
 }
 process.exitCode = faults.length === 0 ? 0 : 1;
-
-function whole(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('must be a whole number above 0');
-  return Number(text);
-}
-
-function oneOf(known: readonly string[]): (text: string) => string[] {
-  return (text) => {
-    const given = text.split(',');
-    const unknown = given.find((name) => !known.includes(name));
-    if (unknown !== undefined) throw new InvalidArgumentError(`there is no '${unknown}'`);
-    return given;
-  };
-}
-
-function peerNames(text: string): string[] {
-  return text === 'none' ? [] : oneOf(Object.keys(PEERS))(text);
-}

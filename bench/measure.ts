@@ -17,8 +17,10 @@ export interface Plan {
   readonly warmUp: boolean;
   /** s for one load. */
   readonly limit: number;
-  /** What went wrong, as it happens. */
+  /** What went wrong with a server of ours, as it happens. */
   readonly fault: (what: string) => void;
+  /** Why a peer has no figures in a row, as it turns out. */
+  readonly gap: (row: string, peer: string, why: string) => void;
 }
 
 let loads = 0;
@@ -28,24 +30,34 @@ const LOAD = fileURLToPath(new URL('load.js', import.meta.url));
 /** ms in which a server gets over its start, or over the load before. */
 const REST = 300;
 
-/** Measures a row: the servers in turn in each run, so that a slow phase of the machine hits all of them. */
+/**
+ * Measures a row: the servers in turn in each run, so that a slow phase of the machine hits all of them. A peer that
+ * fails once is out for the rest of the row.
+ */
 export async function measure(row: Row, servers: readonly Server[], plan: Plan): Promise<Measured[]> {
   const values = row.lines.map(() => new Map<string, number[]>());
   const up = new Map<Server, Running>();
+  const out = new Set<Server>();
   try {
     for (let run = plan.warmUp && row.fresh !== true ? 0 : 1; run <= plan.runs; run += 1) {
-      for (const server of servers) {
+      for (const server of servers.filter((other) => !out.has(other))) {
         const running = up.get(server) ?? (await server.start());
         up.set(server, running);
         await pause(REST);
         const outcomes = await carryOut(row, server, running, plan);
-        if (row.fresh === true) {
+        const failed = outcomes.find((outcome) => 'fault' in outcome);
+        if (row.fresh === true || (failed !== undefined && !server.ours)) {
           await running.stop();
           up.delete(server);
         }
-        const faults = outcomes.flatMap((outcome) => ('fault' in outcome ? [outcome.fault] : []));
-        for (const fault of faults) plan.fault(`${row.name}, ${server.name}, run ${run}: ${fault}`);
-        if (run === 0 || faults.length > 0) continue;
+        if (failed !== undefined && server.ours) {
+          plan.fault(`${row.name}, ${server.name}, run ${run}: ${failed.fault}`);
+        } else if (failed !== undefined) {
+          plan.gap(row.name, server.name, failed.fault);
+          for (const known of values) known.delete(server.name);
+          out.add(server);
+        }
+        if (run === 0 || failed !== undefined) continue;
         for (const [index, line] of row.lines.entries()) {
           const known = values[index]?.get(server.name) ?? [];
           values[index]?.set(server.name, [...known, figureOf(line, outcomes)]);
@@ -58,10 +70,13 @@ export async function measure(row: Row, servers: readonly Server[], plan: Plan):
   return row.lines.map((line, index) => ({ ...line, values: values[index] ?? new Map<string, number[]>() }));
 }
 
+/** The outcomes of a row's works, up to the first that fails. */
 async function carryOut(row: Row, server: Server, { port, pid }: Running, plan: Plan): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const work of row.works) {
-    outcomes.push(await load({ wire: server.wire, port, pid, work, limit: plan.limit }));
+    const outcome = await load({ wire: server.wire, port, pid, work, limit: plan.limit });
+    outcomes.push(outcome);
+    if ('fault' in outcome) break;
   }
   return outcomes;
 }

@@ -8,7 +8,7 @@ function table(lines: readonly Measured[], [own = '', ...peers]: readonly string
     const ours = values.get(own) ?? [];
     const others = peers.flatMap((peer) => {
       const theirs = values.get(peer) ?? [];
-      return theirs.length === 0 ? ['', ''] : [spread(theirs), short(median(ours) / median(theirs))];
+      return theirs.length === 0 ? ['-', ''] : [spread(theirs), short(median(ours) / median(theirs))];
     });
     return [title, unit, spread(ours), ...others];
   });

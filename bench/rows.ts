@@ -25,8 +25,11 @@ export interface Line {
   readonly bar?: boolean;
 }
 
+/** The row that no load is for: how long a start takes. */
+export const START = 'start';
+
 /** Those for a look whether everything works. */
-export const QUICK: readonly string[] = ['pairs', 'fanout', 'blast', 'latency', 'start'];
+export const QUICK: readonly string[] = ['pairs', 'fanout', 'blast', 'latency', START];
 
 /** @param share of the messages and connections of a full run */
 export function rows(share: number): Row[] {

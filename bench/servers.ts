@@ -21,6 +21,8 @@ export interface Running {
 export interface Server {
   readonly name: string;
   readonly version: string;
+  /** Whether it is ours, so that what it does wrong fails the benchmark. */
+  readonly ours: boolean;
   readonly wire: WireName;
   readonly start: () => Promise<Running>;
 }
@@ -40,6 +42,7 @@ export function ownServer(nodeOptions: readonly string[] = []): Server {
   return {
     name,
     version,
+    ours: true,
     wire: 'chat',
     start: async () => {
       const child = launch(
@@ -58,6 +61,7 @@ export function scrapedServer(): Server {
   return {
     name: 'a-chat, scraped',
     version,
+    ours: true,
     wire: 'chat',
     start: async () => {
       const admin = await freePort();
@@ -128,14 +132,23 @@ export async function findPeers(names: readonly string[]): Promise<{ peers: Serv
     }
     try {
       const server = peerServer(peer, path);
-      const trial = await server.start();
-      await trial.stop();
+      await tryOut(server);
       peers.push(server);
     } catch (failure) {
-      absent.push(`${peer.program} (${String(failure)})`);
+      absent.push(`${peer.program} (${messageOf(failure)})`);
     }
   }
   return { peers, absent };
+}
+
+/** @throws where a server does not start */
+export async function tryOut(server: Server): Promise<void> {
+  const { stop } = await server.start();
+  await stop();
+}
+
+export function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
 }
 
 function peerServer({ program, wire, args }: Peer, path: string): Server {
@@ -143,12 +156,31 @@ function peerServer({ program, wire, args }: Peer, path: string): Server {
   return {
     name: program,
     version,
+    ours: false,
     wire,
     start: async () => {
       const port = await freePort();
-      const child = launch('server', [path, ...args(port)], 'ignore');
-      await accepting(child, port);
-      return running(child, port);
+      return accepting(launch('server', [path, ...args(port)], 'ignore'), port);
+    },
+  };
+}
+
+/**
+ * A server that speaks our protocol, as far as that is messages: `* welcome` and other notices need not be.
+ *
+ * @param command for the shell, with {port} for the port of 127.0.0.1 to listen on. The process that it starts is the
+ * one that is measured and killed.
+ */
+export function commandServer(name: string, command: string): Server {
+  return {
+    name,
+    version: '(--peer)',
+    ours: false,
+    wire: 'plain',
+    start: async () => {
+      const port = await freePort();
+      const shell = ['/bin/sh', '-c', `exec ${command.replaceAll('{port}', String(port))}`];
+      return accepting(launch('server', shell, 'ignore'), port);
     },
   };
 }
@@ -186,18 +218,25 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until a server takes connections. */
-async function accepting(child: ChildProcess, port: number): Promise<void> {
+/** A server, when it takes connections. */
+async function accepting(child: ChildProcess, port: number): Promise<Running> {
   const deadline = performance.now() + START;
   let failure: unknown;
   child.once('error', (error) => (failure = error));
   while (!(await reachable(port))) {
-    if (failure !== undefined || child.exitCode !== null || performance.now() > deadline) {
+    const { exitCode } = child;
+    if (failure !== undefined || exitCode !== null || performance.now() > deadline) {
       await stop(child);
-      throw new Error('it does not start', { cause: failure });
+      throw new Error(
+        exitCode === null ? 'it does not listen' : `it ended with ${exitCode} before it listened`,
+        {
+          cause: failure,
+        },
+      );
     }
     await pause(20);
   }
+  return running(child, port);
 }
 
 async function reachable(port: number): Promise<boolean> {

@@ -16,7 +16,7 @@ export interface Wire {
   readonly interjection?: { readonly heard: string; readonly reply: string };
 }
 
-export type WireName = 'chat' | 'nats' | 'redis';
+export type WireName = 'chat' | 'plain' | 'nats' | 'redis';
 
 /** Our own: messages are addressed to names. */
 const chat: Wire = {
@@ -26,6 +26,13 @@ const chat: Wire = {
   received: (_channel, sender, payload) => `from ${sender}: ${payload}\n`,
   answer: () => '',
 };
+
+/** The same from a server of which no more is known than that: who gets a message to oneself is logged in. */
+const plain: Wire = { ...chat, receiver: reflected, sender: reflected };
+
+function reflected(name: string): Login {
+  return { write: `${name}\n${name}: here\n`, ready: `from ${name}: here\n` };
+}
 
 function welcome(name: string): Login {
   return { write: `${name}\n`, ready: `* welcome ${name}\n` };
@@ -64,4 +71,4 @@ function item(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
 
-export const wires: Readonly<Record<WireName, Wire>> = { chat, nats, redis };
+export const wires: Readonly<Record<WireName, Wire>> = { chat, plain, nats, redis };
