@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import { answer } from './commands.ts';
-import type { Delivery, RefusalCode, ServerEvent, SessionEvent } from './events.ts';
+import type { Delivery, RefusalCode, ServerEvent, SessionEvent, Verdict } from './events.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import * as protocol from './protocol.ts';
 import type { EndReason, ErrorCode } from './protocol.ts';
@@ -84,6 +84,9 @@ class Broker {
       case 'lines':
         this.#takeLines(session, event.text, emit);
         break;
+      case 'login':
+        this.#login(session, event.line, event.verdict, emit);
+        break;
       case 'overlong': {
         const limit = String(this.#options.maxLine);
         this.#say(
@@ -141,7 +144,7 @@ class Broker {
       const line = trim(decode(text.slice(at, newline)));
       at = newline + 1;
       if (line === '') continue;
-      if (session.name === undefined) this.#login(session, line, emit);
+      if (session.name === undefined) this.#login(session, line, 'guest', emit);
       else this.#obey(session, line, emit);
     }
   }
@@ -214,24 +217,30 @@ class Broker {
     return assemble(prefix, text, bodies, (_text, from, to) => `${careful(from, to)}\n`);
   }
 
-  #login(session: Session, line: string, emit: Emit): void {
+  #login(session: Session, line: string, verdict: Verdict, emit: Emit): void {
     if (protocol.isHttpRequest(line)) {
       this.#turnAway(session, 'not-chat', 'this is a chat, not a web server', emit);
       return;
     }
     const name = normalizeName(line);
     const problem = nameProblem(name);
+    const former = this.#roster.find(name);
     const { certificate } = session;
     const certified = certificate !== undefined && 'name' in certificate ? certificate.name : undefined;
     if (problem !== undefined) {
-      this.#refuseName(session, 'name-invalid', name, problem);
+      // What is no name may be anything, a message to somebody included: it is not for the log.
+      this.#refuseName(session, 'name-invalid', name, problem, false);
+    } else if (typeof verdict === 'object') {
+      this.#refuseName(session, verdict.code, name, verdict.why, verdict.known);
+      if (verdict.over) this.#end(session, verdict.code, emit);
     } else if (certified !== undefined && normalizeName(certified) !== name) {
       this.#refuseName(session, 'not-certified', name, `your certificate is for ${this.#show(certified)}`);
-    } else if (this.#roster.find(name) !== undefined) {
+    } else if (former !== undefined && verdict === 'guest') {
       this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another');
-    } else if (this.#roster.hasLookalike(name)) {
+    } else if (former === undefined && this.#roster.hasLookalike(name)) {
       this.#refuseName(session, 'name-taken', name, 'it looks like the name of somebody here, try another');
     } else {
+      if (former !== undefined) this.#end(former, 'replaced', emit);
       session.prefix = encode(protocol.messagePrefix(name));
       this.#roster.join(session, detach(name));
       this.#say(protocol.welcome(name));
@@ -246,11 +255,15 @@ class Broker {
     if (quit) this.#end(session, 'quit', emit);
   }
 
-  #refuseName(session: Session, code: RefusalCode & ErrorCode, name: string, why: string): void {
+  #refuseName(
+    session: Session,
+    code: RefusalCode & ErrorCode,
+    name: string,
+    why: string,
+    loggable = true,
+  ): void {
     this.#say(protocol.error(code, this.#show(name), why));
-    // What is no name may be anything, a message to somebody included: it is not for the log.
-    const known = code === 'name-invalid' ? undefined : name;
-    this.#tell({ type: 'refused', code, name: known, remote: session.remote });
+    this.#tell({ type: 'refused', code, name: loggable ? name : undefined, remote: session.remote });
   }
 
   /** Refuses the connection as a whole. */

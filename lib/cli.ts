@@ -1,10 +1,12 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { AccountsError } from './accounts.ts';
 import { OptionError, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
 
 /** What the command line asks for; options as they were written. */
 export type Order =
   | { readonly command: 'serve' | 'connect' | 'config'; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly command: 'passwd'; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
   /** Everything asked for was said already: help, the version, or what was wrong. */
   | { readonly command: 'exit'; readonly code: number };
 
@@ -75,6 +77,16 @@ export function readCommandLine(args: readonly string[], version: string, stream
   for (const key of keys()) configCommand.addOption(optionOf(key).hideHelp());
   configCommand.option('--config <file>', 'settings from a file');
 
+  program
+    .command('passwd')
+    .description('give an account its password: asks for it, or takes a line of stdin')
+    .helpOption('--help', 'print this')
+    .argument('<name>', 'the name to log in with')
+    .addOption(optionOf('accounts', 'the file to write it to'))
+    .action((name: string, _options: unknown, command: Command) => {
+      order = { command: 'passwd', name, options: command.optsWithGlobals() };
+    });
+
   try {
     program.parse(args, { from: 'user' });
   } catch (failure) {
@@ -92,6 +104,7 @@ export function complaint(message: string): string {
 /** What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system refused. */
 export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
   if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
+  if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
   if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;
 }

@@ -78,6 +78,7 @@ export async function showConfig({ values, places, hidden }: Resolved<Key>): Pro
     const value = values[key];
     const text = typeof value === 'string' ? stringify(value).trim() : show(value);
     const line = `${nameOf(key)}: ${Array.isArray(value) ? JSON.stringify(value) : text}`;
+    if (value === undefined) return [`# ${line}`, 'default'] as const;
     if (hidden.has(key) && key !== 'listen') return [`# ${line}`, 'listen stands in its place'] as const;
     return [line, places.get(key) ?? 'default'] as const;
   });

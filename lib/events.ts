@@ -6,9 +6,23 @@ export type SessionEvent =
   | { readonly type: 'opened'; readonly session: Session }
   /** One or more whole lines, each with its newline, as one-byte characters (see `lines.ts`). */
   | { readonly type: 'lines'; readonly session: Session; readonly text: string }
+  /** Where there are accounts, a line of a session without a name comes so: its name, without a password. */
+  | { readonly type: 'login'; readonly session: Session; readonly line: string; readonly verdict: Verdict }
   /** A line over the limit was dropped. */
   | { readonly type: 'overlong'; readonly session: Session }
   | { readonly type: 'ended'; readonly session: Session; readonly reason: EndReason };
+
+/** Whether a login may come in: the name is its own, proved by password; as anybody may; or not, and why. */
+export type Verdict = 'owner' | 'guest' | Denial;
+
+export interface Denial {
+  readonly code: 'auth-failed' | 'server-full';
+  readonly why: string;
+  /** Whether the connection is to end. */
+  readonly over: boolean;
+  /** Whether there is such an account. Any other name may be a password in the wrong place: it is not for the log. */
+  readonly known: boolean;
+}
 
 /** What the broker has for one recipient: lines ready for the wire. A delivery with an `end` is its recipient's last. */
 export interface Delivery {
@@ -28,6 +42,7 @@ export type RefusalCode =
       ErrorCode,
       | 'name-invalid'
       | 'name-taken'
+      | 'auth-failed'
       | 'not-certified'
       | 'certificate-refused'
       | 'not-chat'
@@ -88,14 +103,14 @@ export type ServerEvent =
       /** Files were read again, and are in force from now on. */
       readonly type: 'reloaded';
       /** Which. */
-      readonly what: 'certificates';
+      readonly what: 'certificates' | 'accounts';
     }
   | {
       /** Files that were read again cannot be used: what was in force stays so. */
       readonly type: 'reload-failed';
       /** Which. */
-      readonly what: 'certificates';
-      /** What is wrong, and with which file. */
+      readonly what: 'certificates' | 'accounts';
+      /** What is wrong, and where. */
       readonly message: string;
     }
   | {

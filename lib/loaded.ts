@@ -1,8 +1,10 @@
 import type { ServerEvent } from './events.ts';
 
+type Reloadable = Extract<ServerEvent, { type: 'reloaded' }>['what'];
+
 /** What was read from a file, and can be read again: if that fails it stays as it was. */
 export class Loaded<T> {
-  readonly #what: 'certificates';
+  readonly #what: Reloadable;
   readonly #load: () => T;
   #value: T;
 
@@ -10,7 +12,7 @@ export class Loaded<T> {
    * @param what how events name it
    * @param load reads it; an error of the first time is thrown on
    */
-  constructor(what: 'certificates', load: () => T) {
+  constructor(what: Reloadable, load: () => T) {
     this.#what = what;
     this.#load = load;
     this.#value = load();

@@ -11,7 +11,8 @@ import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, logEvent } from './log.ts';
 import { Meter } from './meter.ts';
-import { type Key, type Resolved, readSettings, resolveSettings } from './options.ts';
+import { type Key, OptionError, type Resolved, readSettings, resolveSettings } from './options.ts';
+import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
 import { hangUps, signals } from './shutdown.ts';
 
@@ -71,9 +72,12 @@ async function serve(written: Written): Promise<number> {
 
 /** All settings, the file's included. */
 async function resolve(written: Written): Promise<Resolved<Key>> {
+  return resolveSettings(written, process.env, await configOf(written));
+}
+
+async function configOf(written: Written): Promise<ConfigFile> {
   const path = typeof written.config === 'string' ? written.config : (process.env.A_CHAT_CONFIG ?? '');
-  const file = path === '' ? NO_FILE : await readConfig(path);
-  return resolveSettings(written, process.env, file);
+  return path === '' ? NO_FILE : readConfig(path);
 }
 
 /** Fails for settings that cannot be, and shows the others if asked to. */
@@ -87,6 +91,13 @@ async function connect(written: Written): Promise<number> {
   const { host, port } = readSettings(written, process.env, ['host', 'port']);
   const name = typeof written.name === 'string' ? written.name : undefined;
   await chat({ host, port, name }, process.stdin, process.stdout);
+  return 0;
+}
+
+async function setPassword(name: string, written: Written): Promise<number> {
+  const { accounts } = resolveSettings(written, process.env, await configOf(written), ['accounts']).values;
+  if (accounts === undefined) throw new OptionError('--accounts is needed: the file to write to');
+  await passwd(name, accounts, process.stdin, (text) => process.stderr.write(text));
   return 0;
 }
 
@@ -105,6 +116,8 @@ async function main(): Promise<number> {
       return connect(order.options);
     case 'config':
       return config(order.options);
+    case 'passwd':
+      return setPassword(order.name, order.options);
     case 'exit':
       return order.code;
   }

@@ -8,6 +8,7 @@ import type { EndReason } from './protocol.ts';
 const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
   'name-invalid': 0,
   'name-taken': 0,
+  'auth-failed': 0,
   'not-certified': 0,
   'certificate-refused': 0,
   'tls-failed': 0,
@@ -20,6 +21,8 @@ const END_REASONS: Readonly<Record<EndReason, 0>> = {
   eof: 0,
   quit: 0,
   shutdown: 0,
+  replaced: 0,
+  'auth-failed': 0,
   'login-timeout': 0,
   'not-chat': 0,
   'server-full': 0,

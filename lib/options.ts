@@ -1,5 +1,6 @@
+import { BlockList, isIP } from 'node:net';
 import type { Observable } from 'rxjs';
-import { ENDPOINT_FORMS, type Endpoint, parseAddress, parseEndpoint } from './endpoint.ts';
+import { ENDPOINT_FORMS, type Endpoint, parseAddress, parseEndpoint, showEndpoint } from './endpoint.ts';
 import type { Meter } from './meter.ts';
 import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
@@ -162,6 +163,9 @@ export const settings = {
     '<lines>',
     'lines that a session may send a second before it is slowed, 0 for any',
   ),
+  accounts: file('names and passwords of those who may log in, as a-chat passwd writes them'),
+  guests: flag('let in names that have no account, without a password'),
+  insecure: flag('let passwords come in plain text from other machines'),
   plain: flag("send 'from' lines alone: no notices, no errors"),
   allowControlChars: flag('pass control characters on instead of showing stand-ins'),
   admin: address('HTTP for the operator: /healthz, /readyz, /metrics; a bare port is on 127.0.0.1'),
@@ -187,9 +191,14 @@ export const groups: Readonly<Record<Key, string>> = {
   },
   ...{ maxPending: 'Limits:', maxPendingTotal: 'Limits:', writeTimeout: 'Limits:' },
   ...{ loginTimeout: 'Limits:', idleTimeout: 'Limits:', keepAlive: 'Limits:' },
+  ...{ accounts: 'Security:', guests: 'Security:', insecure: 'Security:' },
   ...{ plain: 'Protocol:', allowControlChars: 'Protocol:' },
   ...{ admin: 'Operating:', logLevel: 'Operating:', logFormat: 'Operating:' },
 };
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8);
+LOOPBACK.addAddress('::1', 'ipv6');
 
 export type Key = keyof typeof settings;
 export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
@@ -203,7 +212,7 @@ export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'lo
    * with all that goes for them. They are not asked for any more once a shutdown began.
    */
   readonly connections$?: Observable<Connection> | undefined;
-  /** Each value has the files of TLS read again; whoever is here stays. */
+  /** Each value has the files of TLS and of accounts read again; whoever is here stays. */
   readonly reload$?: Observable<unknown> | undefined;
   /** Counts what the server does, if given. */
   readonly meter?: Meter | undefined;
@@ -234,6 +243,8 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
   const settled = merged as unknown as ServerOptions;
   checkTls(settled);
+  const problem = mistakeInAccounts(settled);
+  if (problem !== undefined) throw new OptionError(problem);
   return settled;
 }
 
@@ -248,6 +259,23 @@ function checkTls(options: ServerOptions): void {
   throw new OptionError(
     'files for TLS do nothing without a tls:// endpoint: --listen tls://<address>:<port>',
   );
+}
+
+/** What keeps the accounts from doing what they are for. */
+function mistakeInAccounts(
+  options: Pick<Settings, 'accounts' | 'guests' | 'insecure' | 'listen' | 'host' | 'port'>,
+): string | undefined {
+  const { accounts, guests, insecure } = options;
+  if (accounts === undefined) return guests ? 'guests means nothing without accounts' : undefined;
+  const open = endpointsOf(options).find((at) => at.transport === 'tcp' && !isLoopback(at.host));
+  if (open === undefined || insecure) return undefined;
+  return `accounts at ${showEndpoint(open)}: passwords would pass in plain text; listen on 127.0.0.1, or say insecure`;
+}
+
+function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  if (version === 0) return host === 'localhost';
+  return LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** A value as an operator wrote it, and where: `--port`, `A_CHAT_PORT`, or a place in a file. */
@@ -299,6 +327,10 @@ export function resolveSettings<K extends Key = Key>(
     if (problem !== undefined) mistakes.push(`${place} ${problem}`);
     values[key] = meant(key, value);
     places.set(key, place);
+  }
+  if (mistakes.length === 0 && wanted.length === keys().length) {
+    const problem = mistakeInAccounts(values as unknown as Settings);
+    if (problem !== undefined) mistakes.push(problem);
   }
   if (mistakes.length > 0) throw new OptionError(mistakes);
   return { values: values as unknown as Pick<Settings, K>, places, hidden };

@@ -19,6 +19,10 @@ export type EndReason =
   | 'quit'
   /** The server is shutting down. */
   | 'shutdown'
+  /** Somebody who knows the password took the name. */
+  | 'replaced'
+  /** Too many wrong logins. */
+  | 'auth-failed'
   /** No name came in time. */
   | 'login-timeout'
   /** The peer spoke HTTP, or TLS. */
@@ -44,6 +48,7 @@ export type EndReason =
 export type ErrorCode =
   | 'name-invalid'
   | 'name-taken'
+  | 'auth-failed'
   | 'login-timeout'
   | 'not-chat'
   | 'not-connected'

@@ -17,6 +17,8 @@ import {
   tap,
 } from 'rxjs';
 import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
+import { Accounts } from './accounts.ts';
+import { admission } from './admission.ts';
 import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
@@ -107,10 +109,12 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
     };
 
+    const read = (session: Session) => reader(session, settings);
+    const admit = admissionOf(settings, tell, out);
     const run$ = pipeline(sessions$, {
       drain$: drain$.pipe(tap(beginDrain)),
       deadline$,
-      reader: (session) => reader(session, settings),
+      reader: admit === undefined ? read : (session) => read(session).pipe(admit(session)),
       broker: broker(settings, tell),
       writer: (deliveries) =>
         writer(deliveries, settings, whole, (session, reason) => {
@@ -149,6 +153,22 @@ function credentialsOf(
     }),
   );
   return credentials$;
+}
+
+/** What stands between readers and broker where there are accounts; read now and at each reload. */
+function admissionOf(
+  { accounts: file, guests, reload$ = EMPTY }: ServerOptions,
+  tell: (event: ServerEvent) => void,
+  life: Subscription,
+): ReturnType<typeof admission> | undefined {
+  if (file === undefined) return undefined;
+  const accounts = new Loaded('accounts', () => Accounts.read(file));
+  life.add(
+    reload$.subscribe(() => {
+      tell(accounts.reload());
+    }),
+  );
+  return admission(accounts, guests);
 }
 
 /** ms between two looks for peers that vanished. */

@@ -77,3 +77,8 @@ export function abbreviate(text: string): string {
 export function detach(text: string): string {
   return Buffer.from(text).toString();
 }
+
+/** Lets go of the text that a regular expression last matched, which JavaScript keeps (as `RegExp.input`). */
+export function forgetMatch(): void {
+  /./.test(' ');
+}

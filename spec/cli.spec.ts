@@ -59,6 +59,9 @@ const DEFAULTS: Settings = {
   maxConnectionsPerAddress: 0,
   maxRate: 0,
   maxPending: 16_777_216,
+  accounts: undefined,
+  guests: false,
+  insecure: false,
   plain: false,
   allowControlChars: false,
   admin: '',
@@ -91,6 +94,7 @@ const WRITTEN: readonly (readonly [keyof Settings, string, string, string, Setti
   ['maxPending', '--max-pending', 'A_CHAT_MAX_PENDING', '1048576', 1_048_576],
   ['admin', '--admin', 'A_CHAT_ADMIN', '9090', '9090'],
   ['admin', '--admin', 'A_CHAT_ADMIN', '[::1]:0', '[::1]:0'],
+  ['accounts', '--accounts', 'A_CHAT_ACCOUNTS', '/etc/a-chat', '/etc/a-chat'],
   ['logLevel', '--log-level', 'A_CHAT_LOG_LEVEL', 'warn', 'warn'],
   ['logFormat', '--log-format', 'A_CHAT_LOG_FORMAT', 'pretty', 'pretty'],
 ];
@@ -137,6 +141,7 @@ const WRONG: readonly (readonly [string, string])[] = [
   ['--admin', 'http://127.0.0.1:9090'],
   ['--admin', '127.0.0.1'],
   ['--admin', '65536'],
+  ['--accounts', ''],
   ['--log-level', 'loud'],
   ['--log-level', 'INFO'],
   ['--log-format', 'text'],
@@ -160,6 +165,8 @@ const EVENTS: readonly (ServerEvent | AdminEvent)[] = [
     maxConnections: 960,
   },
   { type: 'failing', message: 'accept EMFILE' },
+  { type: 'reloaded', what: 'accounts' },
+  { type: 'reload-failed', what: 'accounts', message: 'accounts, line 3: the same name again' },
   { type: 'admin', address: '::1', port: 9090 },
   { type: 'admin-failing', message: 'accept EMFILE' },
   { type: 'reloaded', what: 'certificates' },
@@ -249,26 +256,36 @@ describe('settings', () => {
   });
 
   test.each([
+    ['guests', '--guests', 'A_CHAT_GUESTS'],
+    ['insecure', '--insecure', 'A_CHAT_INSECURE'],
     ['plain', '--plain', 'A_CHAT_PLAIN'],
     ['allowControlChars', '--allow-control-chars', 'A_CHAT_ALLOW_CONTROL_CHARS'],
   ] as const)('%s is switched on by %s, on and off by %s', (key, option, variable) => {
-    expect(settingsOf([option])[key]).toBe(true);
+    // Guests are nothing without accounts.
+    const accounts = { A_CHAT_ACCOUNTS: 'accounts' };
+    expect(settingsOf([option], accounts)[key]).toBe(true);
     for (const [text, value] of [
       ['1', true],
       ['true', true],
       ['0', false],
       ['false', false],
     ] as const) {
-      expect(settingsOf([], { [variable]: text })[key]).toBe(value);
+      expect(settingsOf([], { ...accounts, [variable]: text })[key]).toBe(value);
     }
-    expect(settingsOf([option], { [variable]: 'false' })[key]).toBe(true);
+    expect(settingsOf([option], { ...accounts, [variable]: 'false' })[key]).toBe(true);
     expect(() => settingsOf([], { [variable]: 'maybe' })).toThrow(
       new OptionError(`${variable} must be true or false, not 'maybe'`),
     );
   });
 
   test('are all covered by the tables here', () => {
-    const covered = new Set([...WRITTEN.map(([key]) => key), 'plain', 'allowControlChars']);
+    const covered = new Set([
+      ...WRITTEN.map(([key]) => key),
+      'guests',
+      'insecure',
+      'plain',
+      'allowControlChars',
+    ]);
     expect([...covered].sort()).toEqual([...keys()].sort());
     for (const [key, option, variable] of WRITTEN) {
       expect([flagOf(key), variableOf(key)]).toEqual([option, variable]);
@@ -517,6 +534,14 @@ describe('the log', () => {
         event: 'failing',
         message: 'accept EMFILE',
         msg: 'cannot accept connections: accept EMFILE',
+      },
+      { level: info, event: 'reloaded', what: 'accounts', msg: 'read the accounts again' },
+      {
+        level: error,
+        event: 'reload-failed',
+        what: 'accounts',
+        message: 'accounts, line 3: the same name again',
+        msg: 'kept the accounts as they were: accounts, line 3: the same name again',
       },
       {
         level: info,

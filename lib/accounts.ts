@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { nameProblem, normalizeName } from './names.ts';
+import { type PasswordHash, dummyHash, isPassword, loadCrypto, parseHash } from './passwords.ts';
+
+/** A file that is none of accounts; its message names the line, and repeats nothing of it. */
+export class AccountsError extends Error {
+  override readonly name = 'AccountsError';
+}
+
+/**
+ * Names and what is kept of their passwords. In the file each is a line, `name:hash`; empty lines and lines that begin
+ * with `#` mean nothing.
+ */
+export class Accounts {
+  readonly #hashes: ReadonlyMap<string, PasswordHash>;
+  readonly #list: readonly PasswordHash[];
+
+  private constructor(hashes: ReadonlyMap<string, PasswordHash>) {
+    this.#hashes = hashes;
+    this.#list = [...hashes.values()];
+  }
+
+  /** Reads the file. Throws Node's error where it cannot be read, and an `AccountsError` for what it holds. */
+  static read(file: string): Accounts {
+    const hashes = new Map<string, PasswordHash>();
+    for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
+      if (line.trim() === '' || line.startsWith('#')) continue;
+      const broken = (why: string) => new AccountsError(`${file}, line ${index + 1}: ${why}`);
+      const { name, rest } = splitAccount(line);
+      if (nameProblem(name) !== undefined) throw broken('no account begins like that');
+      if (hashes.has(name)) throw broken('the same name again');
+      const hash = parseHash(rest?.trim() ?? '');
+      if (hash === undefined) throw broken('no hash that a-chat passwd writes');
+      hashes.set(name, hash);
+    }
+    return new Accounts(hashes);
+  }
+
+  get size(): number {
+    return this.#hashes.size;
+  }
+
+  has(name: string): boolean {
+    return this.#hashes.has(name);
+  }
+
+  /** Whether there is such an account with that password. It takes as long to say no where there is none. */
+  async check(name: string, password: string): Promise<boolean> {
+    const dummy = await this.#dummy(name);
+    const right = await isPassword(password, this.#hashes.get(name) ?? dummy);
+    return right && this.#hashes.has(name);
+  }
+
+  /** For a name without an account, always the same of somebody else, so that its cost does not give it away. */
+  async #dummy(name: string): Promise<PasswordHash> {
+    const crypto = await loadCrypto();
+    secret ??= crypto.randomBytes(32);
+    const chosen =
+      crypto.createHmac('sha256', secret).update(name).digest().readUInt32LE() % (this.size || 1);
+    return this.#list[chosen] ?? dummyHash();
+  }
+}
+
+let secret: Buffer | undefined;
+
+/** The name before the first colon, as names are compared, and what follows it, if there is one. */
+export function splitAccount(line: string): { readonly name: string; readonly rest: string | undefined } {
+  const colon = line.indexOf(':');
+  if (colon < 0) return { name: normalizeName(line), rest: undefined };
+  return { name: normalizeName(line.slice(0, colon)), rest: line.slice(colon + 1) };
+}

@@ -1,0 +1,231 @@
+import {
+  type MonoTypeOperatorFunction,
+  Observable,
+  type Subscriber,
+  type Subscription,
+  asapScheduler,
+  map,
+  mergeMap,
+  observeOn,
+  of,
+  timer,
+} from 'rxjs';
+import { type Accounts, splitAccount } from './accounts.ts';
+import { Attempts } from './attempts.ts';
+import type { Denial, SessionEvent, Verdict } from './events.ts';
+import { Limiter } from './limiter.ts';
+import type { Loaded } from './loaded.ts';
+import { nameProblem } from './names.ts';
+import { isHttpRequest } from './protocol.ts';
+import type { Session } from './session.ts';
+import { decode, detach, forgetMatch, trim } from './text.ts';
+
+/** Passwords that are hashed at a time: half of libuv's threads, and 32 MiB each. */
+const RUNNING = 2;
+
+/** Logins that may wait for that. */
+const WAITING = 256;
+
+/** ms from a wrong login to its answer. */
+const DELAY = 1000;
+
+/** Wrong logins that a connection has. */
+const TRIES = 3;
+
+const BUSY: Denial = {
+  code: 'server-full',
+  why: 'too many logins at once, try again later',
+  over: true,
+  known: false,
+};
+
+/** For what is no login, whatever it is: the broker knows better what to say of it. */
+const UNJUDGED: Denial = { code: 'auth-failed', why: 'this is no login', over: false, known: false };
+
+/**
+ * Stands between a session's reader and the broker, and turns the lines of a session without a name into `login` events
+ * with a verdict. The session is held while its password is hashed, and what it said behind that line waits; once the
+ * broker has let it in, all passes as it comes. A password goes no further than this.
+ *
+ * @param guests whether names that have no account come in without a password
+ */
+export function admission(
+  accounts: Loaded<Accounts>,
+  guests: boolean,
+): (session: Session) => MonoTypeOperatorFunction<SessionEvent> {
+  const gate = new Gate(accounts, guests);
+  return (session) => (events$) =>
+    new Observable((out) => {
+      const login = new Login(session, gate, out);
+      out.add(() => {
+        login.leave();
+      });
+      out.add(
+        events$.subscribe({
+          next: (event) => {
+            login.take(event);
+          },
+          error: (failure: unknown) => {
+            out.error(failure);
+          },
+          complete: () => {
+            login.end();
+          },
+        }),
+      );
+    });
+}
+
+/** The login of one session. */
+class Login {
+  readonly #session: Session;
+  readonly #gate: Gate;
+  readonly #out: Subscriber<SessionEvent>;
+  /** Said, and not looked at yet. */
+  #waiting: SessionEvent[] = [];
+  #check: Subscription | undefined;
+  #wrong = 0;
+  /** Nothing more is listened to: the session is about to end. */
+  #over = false;
+  #ended = false;
+
+  constructor(session: Session, gate: Gate, out: Subscriber<SessionEvent>) {
+    this.#session = session;
+    this.#gate = gate;
+    this.#out = out;
+  }
+
+  take(event: SessionEvent): void {
+    if (this.#session.name !== undefined || event.type === 'opened') {
+      this.#out.next(event);
+    } else if (event.type === 'ended' && event.reason !== 'eof') {
+      this.leave();
+      this.#out.next(event);
+    } else if (!this.#over) {
+      // The end of input too: whoever pipes a file has said all of it by now.
+      this.#waiting.push(event);
+      this.#goOn();
+    }
+  }
+
+  /** Completes when all that was said is through. */
+  end(): void {
+    this.#ended = true;
+    this.#goOn();
+  }
+
+  /** Gives up a check that is under way. */
+  leave(): void {
+    this.#over = true;
+    this.#waiting = [];
+    this.#stopWaiting();
+  }
+
+  #goOn(): void {
+    while (this.#check === undefined) {
+      const event = this.#waiting.shift();
+      if (event === undefined) {
+        if (this.#ended) this.#out.complete();
+        return;
+      }
+      if (event.type !== 'lines' || this.#session.name !== undefined) this.#out.next(event);
+      else this.#takeFirstLine(event.text);
+    }
+  }
+
+  #takeFirstLine(text: string): void {
+    const session = this.#session;
+    const newline = text.indexOf('\n') + 1;
+    if (newline < text.length) this.#waiting.unshift({ type: 'lines', session, text: text.slice(newline) });
+    const line = trim(decode(text.slice(0, newline)));
+    if (line === '') return;
+    const { name, rest } = splitAccount(line);
+    if (isHttpRequest(line)) {
+      this.leave();
+      this.#out.next({ type: 'login', session, line, verdict: UNJUDGED });
+    } else if (nameProblem(name) !== undefined) {
+      this.#out.next({ type: 'login', session, line: name, verdict: UNJUDGED });
+    } else {
+      this.#judge(detach(name), rest === undefined ? undefined : trim(rest));
+    }
+    forgetMatch();
+  }
+
+  #judge(name: string, password: string | undefined): void {
+    const session = this.#session;
+    const last = this.#wrong + 1 === TRIES;
+    session.hold();
+    this.#check = this.#gate.judge(session.address, name, password, last).subscribe({
+      next: (verdict) => {
+        this.#stopWaiting();
+        if (typeof verdict === 'object') this.#wrong += 1;
+        if (typeof verdict === 'object' && verdict.over) this.leave();
+        this.#out.next({ type: 'login', session, line: name, verdict });
+        this.#goOn();
+      },
+      error: (failure: unknown) => {
+        this.#out.error(failure);
+      },
+    });
+  }
+
+  #stopWaiting(): void {
+    if (this.#check === undefined) return;
+    this.#check.unsubscribe();
+    this.#check = undefined;
+    this.#session.release();
+  }
+}
+
+/** What all sessions share: the accounts, and the bounds of trying them. */
+class Gate {
+  readonly #accounts: Loaded<Accounts>;
+  readonly #guests: boolean;
+  readonly #hashing = new Limiter(RUNNING, WAITING);
+  readonly #attempts = new Attempts();
+
+  constructor(accounts: Loaded<Accounts>, guests: boolean) {
+    this.#accounts = accounts;
+    this.#guests = guests;
+  }
+
+  /**
+   * Emits once, later than the call.
+   *
+   * @param last whether a wrong login is to be the last of its connection
+   */
+  judge(
+    address: string | undefined,
+    name: string,
+    password: string | undefined,
+    last: boolean,
+  ): Observable<Verdict> {
+    const deny = (why: string, over: boolean) =>
+      timer(DELAY).pipe(
+        map((): Denial => ({ code: 'auth-failed', why, over, known: this.#accounts.value.has(name) })),
+      );
+    const wrong = (why: string) => {
+      this.#attempts.note(address);
+      return deny(why, last);
+    };
+    if (password === undefined) {
+      if (this.#guests && !this.#accounts.value.has(name)) return soon('guest');
+      return wrong('log in with <name>:<password>');
+    }
+    if (this.#hashing.full) return soon(BUSY);
+    // Looked at when its turn comes: many may have been wrong since.
+    const check = async () =>
+      this.#attempts.exhausted(address) ? undefined : this.#accounts.value.check(name, password);
+    return this.#hashing.run(check).pipe(
+      mergeMap((right) => {
+        if (right === undefined)
+          return deny('too many wrong logins from your address, try again later', true);
+        return right ? of<Verdict>('owner') : wrong('wrong name or password');
+      }),
+    );
+  }
+}
+
+function soon(verdict: Verdict): Observable<Verdict> {
+  return of(verdict).pipe(observeOn(asapScheduler));
+}

@@ -1,0 +1,247 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Accounts } from '../lib/accounts.ts';
+import { serverOptions } from '../lib/options.ts';
+import { account, accountsFile, directory, removeDirectories } from './support/accounts.ts';
+import { Peer } from './support/peer.ts';
+import { MAIN, Program } from './support/program.ts';
+import { until } from './support/until.ts';
+
+const peers: Peer[] = [];
+const terminals: ChildProcess[] = [];
+
+afterEach(async () => {
+  for (const peer of peers.splice(0)) peer.socket.destroy();
+  for (const terminal of terminals.splice(0)) terminal.kill('SIGKILL');
+  await Program.stopAll();
+  removeDirectories();
+});
+
+function say(port: number, text: string): Peer {
+  const peer = new Peer(port);
+  peers.push(peer);
+  peer.send(text);
+  return peer;
+}
+
+/** `a-chat passwd` with what is piped into it. */
+async function passwd(input: string, ...args: string[]): Promise<Program> {
+  const program = new Program(['passwd', ...args]);
+  program.send(input);
+  program.end();
+  await program.exit();
+  return program;
+}
+
+/** `a-chat passwd` at a terminal. */
+function terminal(file: string): { type: (text: string) => void; shown: () => string; code: () => unknown } {
+  const command = `${process.execPath} ${MAIN} passwd alice --accounts ${file}`;
+  const child = spawn('socat', ['-t5', '-', `EXEC:"${command}",pty,setsid,ctty,stderr`]);
+  let shown = '';
+  let code: unknown;
+  child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+  child.on('close', (status) => (code = status));
+  terminals.push(child);
+  return { type: (text) => child.stdin.write(text), shown: () => shown, code: () => code };
+}
+
+const ONE_LINE = /^a-chat: [^\n]+\n$/;
+
+describe('a-chat passwd', () => {
+  it('takes a line from a pipe, and makes a file that only its owner reads', async () => {
+    const file = join(directory(), 'accounts');
+    const { result, stdout, stderr } = await passwd(
+      ' s3cret: and more \nnot this\n',
+      'alice',
+      '--accounts',
+      file,
+    );
+    expect([result, stdout, stderr]).toEqual([0, '', '']);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toMatch(/^alice:\$scrypt\$ln=15,r=8,p=3\$[\w+/]{22}\$[\w+/]{43}\n$/);
+    expect(await Accounts.read(file).check('alice', 's3cret: and more')).toBe(true);
+
+    const program = await Program.serve('--accounts', file);
+    await say(program.port, 'alice:s3cret: and more\n').heard('* welcome alice\n');
+  });
+
+  it('writes the line of that name anew and leaves the others, comments too', async () => {
+    const [alice, bob] = [account('alice', 'old'), account('bob', 'x')];
+    const file = accountsFile('# Staff', alice, bob);
+    chmodSync(file, 0o644);
+    const link = join(directory(), 'link');
+    symlinkSync(file, link);
+    expect((await passwd('new', 'alice', '--accounts', link)).result).toBe(0);
+    const lines = readFileSync(file, 'utf8').split('\n');
+    expect(lines).toEqual(['# Staff', expect.stringMatching(/^alice:\$scrypt\$ln=15/), bob, '']);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(file, '..'))).toEqual(['accounts']);
+    expect((await passwd('new', 'Zoe\u0308', '--accounts', file)).result).toBe(0);
+    expect(await Accounts.read(file).check('Zo\u00eb', 'new')).toBe(true);
+    expect(await Accounts.read(file).check('bob', 'x')).toBe(true);
+  });
+
+  it('never leaves half a file: what others read is the old one or the new one', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    const { ino } = statSync(file);
+    await passwd('new', 'alice', '--accounts', file);
+    expect(statSync(file).ino).not.toBe(ino);
+  });
+
+  it('asks twice at a terminal, and shows nothing of what is typed', async () => {
+    const file = join(directory(), 'accounts');
+    const { type, shown, code } = terminal(file);
+    await until(() => shown().includes('password of alice: '), 'the question');
+    type('s3cretx\x7f\n');
+    await until(() => shown().includes('again: '), 'the second question');
+    type('s3cret\n');
+    await until(() => code() !== undefined, 'the end');
+    expect(shown().replaceAll('\r', '')).toBe('password of alice: \nagain: \n');
+    expect(await Accounts.read(file).check('alice', 's3cret')).toBe(true);
+  });
+
+  it('changes nothing where the two are not the same, or the terminal says Ctrl-C', async () => {
+    const file = join(directory(), 'accounts');
+    const typo = terminal(file);
+    await until(() => typo.shown().includes('password of alice: '), 'the question');
+    typo.type('one\n');
+    await until(() => typo.shown().includes('again: '), 'the second question');
+    typo.type('two\n');
+    await until(() => typo.code() !== undefined, 'the end');
+    expect(typo.shown()).toContain('a-chat: the two passwords are not the same');
+
+    const regret = terminal(file);
+    await until(() => regret.shown().includes('password of alice: '), 'the question');
+    regret.type('one\x03');
+    await until(() => regret.code() !== undefined, 'the end');
+    expect(regret.shown()).not.toContain('again');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it.each([
+    ['no file', 'x', ['alice'], 2],
+    ['no name', 'x', ['--accounts', 'FILE'], 2],
+    ['what is no name', 'x', ['a,b', '--accounts', 'FILE'], 2],
+    ['no password', '\n', ['alice', '--accounts', 'FILE'], 2],
+    ['no input at all', '', ['alice', '--accounts', 'FILE'], 2],
+    ['a directory that is not there', 'x', ['alice', '--accounts', 'FILE/none'], 1],
+  ])('says in a line what is wrong with %s', async (_what, input, args, code) => {
+    const file = join(directory(), 'accounts');
+    const { result, stderr } = await passwd(input, ...args.map((arg) => arg.replace('FILE', file)));
+    expect(stderr).toMatch(ONE_LINE);
+    expect(result).toBe(code);
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe('a server with accounts', () => {
+  it('reads them again on SIGHUP, and keeps the old ones where the new are broken', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    const program = await Program.serve('--accounts', file);
+    const alice = say(program.port, 'alice:old\n');
+    await alice.heard('* welcome alice\n');
+
+    writeFileSync(file, `${account('alice', 'new')}\n${account('bob', 'x')}\n`);
+    program.signal('SIGHUP');
+    await program.logged('reloaded');
+    await say(program.port, 'bob:x\n').heard('* welcome bob\n');
+
+    writeFileSync(file, `${account('alice', 'newer')}\nbob:plain-text\n`);
+    program.signal('SIGHUP');
+    const { message } = await program.logged('reload-failed');
+    expect(message).toBe(`${file}, line 2: no hash that a-chat passwd writes`);
+    await say(program.port, 'alice:new\n').heard('* welcome alice\n');
+    expect(await alice.whole()).toMatch(/\* closing replaced: accepted 0, delivered 0\n$/);
+    program.signal('SIGTERM');
+    for (const peer of peers) peer.end();
+    expect(await program.exit()).toBe(0);
+  });
+
+  it.each([
+    ['a broken file', ['--accounts', 'FILE'], 'alice:x\n', /FILE, line 1: no hash/, 2],
+    ['no file', ['--accounts', 'FILE/none'], '', /FILE\/none/, 1],
+    [
+      'a listener that others reach',
+      ['--accounts', 'FILE', '--host', '0.0.0.0'],
+      '',
+      /0\.0\.0\.0.*insecure/,
+      2,
+    ],
+    ['the same of IPv6', ['--accounts', 'FILE', '--host', '::'], '', /insecure/, 2],
+    [
+      'the same of several',
+      ['--accounts', 'FILE', '--listen', 'tcp://127.0.0.1:0', '--listen', 'tcp://0.0.0.0:0'],
+      '',
+      /insecure/,
+      2,
+    ],
+    ['the same by name', ['--accounts', 'FILE', '--host', 'chat.example'], '', /insecure/, 2],
+    ['guests without accounts', ['--guests'], '', /guests/, 2],
+  ])('does not start with %s', async (_what, args, content, said, code) => {
+    const file = accountsFile();
+    writeFileSync(file, content);
+    const program = new Program([
+      ...(args.includes('--listen') ? [] : ['--port', '0']),
+      ...args.map((arg) => arg.replace('FILE', file)),
+    ]);
+    expect(await program.exit()).toBe(code);
+    expect(program.stderr).toMatch(ONE_LINE);
+    expect(program.stderr.replace(file, 'FILE')).toMatch(said);
+  });
+
+  it.each([
+    ['--host', '0.0.0.0', '--insecure'],
+    ['--host', 'localhost'],
+    ['--host', '127.0.0.2'],
+  ])('starts with %s %s %s', async (...args) => {
+    await Program.serve('--accounts', accountsFile(), ...args);
+  });
+
+  it('may listen on any address with TLS, and on a Unix socket', () => {
+    const tls = { tlsCert: 'cert.pem', tlsKey: 'key.pem' };
+    const listen = ['tls://0.0.0.0:0', 'unix:/run/a-chat.sock'];
+    expect(serverOptions({ accounts: 'accounts', listen, ...tls })).toMatchObject({ listen });
+    expect(() =>
+      serverOptions({ accounts: 'accounts', listen: [...listen, 'tcp://[::]:0'], ...tls }),
+    ).toThrow(/^accounts at tcp:\/\/\[::\]:0: /);
+  });
+
+  it('neither logs nor repeats nor keeps a password', async () => {
+    const snapshots = directory();
+    const file = accountsFile(account('alice', 'Tr0ub4dor'));
+    const options = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
+    const program = new Program(['--port', '0', '--log-level', 'trace', '--accounts', file], {
+      NODE_OPTIONS: options,
+    });
+    const port = Number((await program.logged('listening')).port);
+    const inputs = [
+      'alice:Tr0ub4dor\n/who\n',
+      'alice: Tr0ub4dor?\nalice:Tr0ub4dor\n',
+      'bob:Tr0ub4dor\n',
+      '/alice:Tr0ub4dor\n',
+      ':Tr0ub4dor\n',
+      'alice\x1b:Tr0ub4dor\r\n',
+    ];
+    const all = inputs.map((input) => say(port, input));
+    await until(() => all.every(({ text }) => text.length > 0), 'the answers');
+    await all[1]?.heard('* welcome alice\n');
+    for (const peer of all) expect(peer.text).not.toContain('Tr0ub4dor');
+    expect(program.stdout + program.stderr).not.toContain('Tr0ub4dor');
+
+    program.signal('SIGUSR2');
+    const snapshot = () =>
+      readdirSync(snapshots).map((name) => readFileSync(join(snapshots, name), 'utf8'))[0] ?? '';
+    await until(() => snapshot().endsWith(']}'), 'the snapshot', 30_000);
+    expect(snapshot().includes('alice')).toBe(true);
+    expect(snapshot().includes('Tr0ub4dor')).toBe(false);
+  }, 60_000);
+});
