@@ -9,6 +9,7 @@ import { tables } from './report.ts';
 import { QUICK, START, rows } from './rows.ts';
 import { commandServer, findPeers, messageOf, ownServer, scrapedServer, tryOut } from './servers.ts';
 import { measureStart } from './start.ts';
+import { targets } from './targets.ts';
 
 /** Measures the built server, and beside it the peers that are installed or given. */
 
@@ -64,7 +65,8 @@ const verdict =
     : `${faults.length} runs failed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
 const servers = [own, ...peers].map(({ name }) => name);
 const missing = gaps.length === 0 ? [] : [`Where a - is:\n\n${gaps.map((gap) => `- ${gap}`).join('\n')}`];
-const result = [tables(lines, servers), ...missing, `${verdict}\n`].join('\n\n');
+const goals = `## Targets\n\n${targets(lines, own.name)}`;
+const result = [tables(lines, servers), ...missing, verdict, `${goals}\n`].join('\n\n');
 console.log(result);
 
 const folder = options.out ?? (options.rows === undefined ? HERE : undefined);

@@ -7,7 +7,9 @@ import type { Line, Row } from './rows.ts';
 import type { Running, Server } from './servers.ts';
 
 /** A line of the result: the figures of all runs, by the server's name. */
-export interface Measured extends Pick<Line, 'title' | 'unit' | 'aside' | 'bar'> {
+export interface Measured extends Pick<Line, 'title' | 'unit' | 'aside' | 'bar' | 'judged'> {
+  /** The name of its row. */
+  readonly row: string;
   readonly values: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -67,7 +69,11 @@ export async function measure(row: Row, servers: readonly Server[], plan: Plan):
   } finally {
     for (const running of up.values()) await running.stop();
   }
-  return row.lines.map((line, index) => ({ ...line, values: values[index] ?? new Map<string, number[]>() }));
+  return row.lines.map((line, index) => ({
+    ...line,
+    row: row.name,
+    values: values[index] ?? new Map<string, number[]>(),
+  }));
 }
 
 /** The outcomes of a row's works, up to the first that fails. */

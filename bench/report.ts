@@ -1,3 +1,4 @@
+import { markdownTable } from './markdown.ts';
 import type { Measured } from './measure.ts';
 import { median } from './stats.ts';
 
@@ -12,17 +13,7 @@ function table(lines: readonly Measured[], [own = '', ...peers]: readonly string
     });
     return [title, unit, spread(ours), ...others];
   });
-  const rows = [head, ...body];
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const written = rows.map((row) => {
-    const cells = row.map((cell, column) =>
-      column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-    );
-    return `| ${cells.join(' | ')} |`;
-  });
-  const rules = widths.map((width, column) => (column < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  written.splice(1, 0, `| ${rules.join(' | ')} |`);
-  return written.join('\n');
+  return markdownTable(head, body, 2);
 }
 
 /** Both tables: what is judged, and what explains it. The first of `servers` is ours. */

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { launch, stop } from './children.ts';
 import type { Measured } from './measure.ts';
+import { START } from './rows.ts';
 import { OWN } from './servers.ts';
 
 const EMPTY = [fileURLToPath(new URL('empty.js', import.meta.url))];
@@ -13,8 +14,8 @@ export async function measureStart(name: string, times: number): Promise<Measure
     own.push(await start(OWN));
     empty.push(await start(EMPTY));
   }
-  const line = (title: string, unit: string, values: readonly number[]) => ({
-    ...{ title, unit },
+  const line = (title: string, unit: string, values: readonly number[], judged = false) => ({
+    ...{ row: START, title, unit, judged },
     values: new Map([[name, values]]),
   });
   return [
@@ -24,6 +25,7 @@ export async function measureStart(name: string, times: number): Promise<Measure
       'start, over that of the empty script',
       'times',
       own.map((milliseconds, time) => milliseconds / (empty[time] ?? NaN)),
+      true,
     ),
   ];
 }
