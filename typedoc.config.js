@@ -22,6 +22,7 @@ export default {
   plugin: [documentOptions],
   // Of a stream only what is added to it, not what Node documents.
   excludeExternals: true,
+  excludeInternal: true,
   disableSources: true,
   // Anything that is not documented is an error.
   validation: { notDocumented: true, notExported: true, invalidLink: true },

@@ -4,17 +4,30 @@ import type { ServerEvent } from './events.ts';
 import type { Meter } from './meter.ts';
 import { metricsOf } from './metrics.ts';
 
+/** Where the admin endpoint is to listen. */
 export interface AdminOptions {
+  /** An address of this machine. */
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
 }
 
+/** What an operator wants to know of the admin endpoint. */
 export type AdminEvent =
-  /** Where the endpoint listens. */
-  | { readonly type: 'admin'; readonly address: string; readonly port: number }
-  /** It cannot accept a connection. */
-  | { readonly type: 'admin-failing'; readonly message: string };
+  | {
+      /** It listens. */
+      readonly type: 'admin';
+      /** The address that it listens on. */
+      readonly address: string;
+      /** The port that it took. */
+      readonly port: number;
+    }
+  | {
+      /** It cannot accept a connection. */
+      readonly type: 'admin-failing';
+      /** What the system says. */
+      readonly message: string;
+    };
 
 /** Whether new connections are welcome, in the words of `/readyz`. */
 type State = 'starting' | 'ready' | 'failing' | 'draining';

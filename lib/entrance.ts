@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Observable, filter, map, merge } from 'rxjs';
 import type { Credentials } from './credentials.ts';
-import { type Endpoint, showEndpoint } from './endpoint.ts';
+import { type Endpoint, isSecure, placeOf, showEndpoint } from './endpoint.ts';
 import type { ServerEvent } from './events.ts';
 import { type ListenObserver, listen } from './listen.ts';
 import { type ServerOptions, endpointsOf } from './options.ts';
@@ -24,9 +24,7 @@ export function entrance(
   const { maxConnections, tlsCa } = options;
   const observer: ListenObserver = {
     listening: (endpoint) => {
-      const [address, port] =
-        endpoint.transport === 'unix' ? [endpoint.path] : [endpoint.host, endpoint.port];
-      tell({ type: 'listening', endpoint: showEndpoint(endpoint), address, port, maxConnections });
+      tell({ type: 'listening', endpoint: showEndpoint(endpoint), ...placeOf(endpoint), maxConnections });
     },
     failing: ({ message }) => {
       tell({ type: 'failing', message });
@@ -44,7 +42,7 @@ export function entrance(
       return false;
     };
     const sockets$ = listen(endpoint, options, observer).pipe(filter(hasRoom));
-    if (endpoint.transport !== 'tls') return sockets$.pipe(map((socket) => enter(socket, { through })));
+    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => enter(socket, { through })));
     const requestCert = tlsCa !== undefined;
     return sockets$.pipe(
       secure(credentials$, { ...options, requestCert }, refuse),

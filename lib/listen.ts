@@ -1,6 +1,7 @@
-import { type Server, type Socket, createServer } from 'node:net';
-import { Observable, defer, retry, timer } from 'rxjs';
-import type { Endpoint } from './endpoint.ts';
+import { type Server, type ServerOpts, type Socket, createServer } from 'node:net';
+import { Observable, defer, merge, retry, timer } from 'rxjs';
+import { type Endpoint, isSecure } from './endpoint.ts';
+import { inherited } from './inherit.ts';
 import { scarce } from './kernel.ts';
 import { removeStale, withMode } from './unix.ts';
 
@@ -41,8 +42,14 @@ export function listen(
   options: ListenOptions,
   observer: ListenObserver,
 ): Observable<Socket> {
+  if (endpoint.transport === 'systemd' || endpoint.transport === 'systemd+tls') {
+    return defer(() => {
+      const descriptors = inherited(endpoint.name, process);
+      return merge(...descriptors.map((fd) => inheritedConnections(endpoint, fd, options, observer)));
+    });
+  }
   return defer(() => {
-    let place = endpoint;
+    let place: Endpoint = endpoint;
     let state: 'new' | 'listening' | 'failing' = 'new';
     const listening = (found: Endpoint) => {
       state = 'listening';
@@ -70,15 +77,7 @@ function connections(
   listening: (found: Endpoint) => void,
 ): Observable<Socket> {
   return new Observable((out) => {
-    // A peer that has said all it has to say may still be listening: half-open is a state, not an end.
-    const options = {
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: keepAlive > 0,
-      // In whole seconds; a fraction would be cut off.
-      keepAliveInitialDelay: 1000 * Math.ceil(keepAlive / 1000),
-    };
-    const server = createServer(options, (socket) => {
+    const server = createServer(socketOptions(keepAlive), (socket) => {
       out.next(socket);
     });
     server.on('error', (failure) => {
@@ -98,7 +97,7 @@ function connections(
           out.error(failure);
         },
       );
-    } else {
+    } else if ('host' in endpoint) {
       server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG });
     }
     const look = setInterval(() => {
@@ -112,11 +111,50 @@ function connections(
   });
 }
 
+/**
+ * The connections of a listening socket of systemd's. Only our copy of it is closed in the end: those who connect wait
+ * in the kernel for the next process. It could not be opened again, so it is kept whatever happens.
+ */
+function inheritedConnections(
+  endpoint: Endpoint,
+  fd: number,
+  { keepAlive }: ListenOptions,
+  observer: ListenObserver,
+): Observable<Socket> {
+  return new Observable((out) => {
+    const server = createServer(socketOptions(keepAlive), (socket) => {
+      out.next(socket);
+    });
+    server.on('error', (failure) => {
+      if (server.listening) observer.failing(failure);
+      else out.error(failure);
+    });
+    server.on('listening', () => {
+      observer.listening(found(endpoint, server));
+    });
+    server.listen({ fd, backlog: BACKLOG });
+    return () => {
+      server.close();
+    };
+  });
+}
+
+function socketOptions(keepAlive: number): ServerOpts {
+  return {
+    // A peer that has said all it has to say may still be listening: half-open is a state, not an end.
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: keepAlive > 0,
+    // In whole seconds; a fraction would be cut off.
+    keepAliveInitialDelay: 1000 * Math.ceil(keepAlive / 1000),
+  };
+}
+
 /** The endpoint with the address that the system made of it. */
 function found(endpoint: Endpoint, server: Server): Endpoint {
   const address = server.address();
   if (endpoint.transport === 'unix' || address === null || typeof address === 'string') return endpoint;
-  return { ...endpoint, host: address.address, port: address.port };
+  return { transport: isSecure(endpoint) ? 'tls' : 'tcp', host: address.address, port: address.port };
 }
 
 function lackOfDescriptors(): Error {

@@ -15,6 +15,7 @@ import { type Key, OptionError, type Resolved, readSettings, resolveSettings } f
 import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
 import { hangUps, signals } from './shutdown.ts';
+import { supervised } from './supervised.ts';
 
 const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
 
@@ -52,8 +53,12 @@ async function serve(written: Written): Promise<number> {
   }
   let report: DrainReport | undefined;
   return new Promise((resolve, reject) => {
+    const untold = (why: string) => {
+      log.warn({ event: 'unsupervised', message: why }, `cannot tell systemd how the server is: ${why}`);
+    };
     events$
       .pipe(
+        supervised(process, Math.max(1, options.listen.length), untold),
         finalize(() => {
           const cutShortBy = received[1];
           if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);

@@ -9,8 +9,9 @@ export interface Totals {
   readonly accepted: number;
   /** Messages handed to the operating system. */
   readonly delivered: number;
-  /** From the peers and to them. */
+  /** From the peers. */
   readonly bytesRead: number;
+  /** To the peers. */
   readonly bytesWritten: number;
   /** Seconds in which sessions were not read, so that they do not send more than others take. */
   readonly held: number;
@@ -33,11 +34,16 @@ const NOTHING: Totals = { accepted: 0, delivered: 0, bytesRead: 0, bytesWritten:
  * anyway, so that these are summed up by whoever reads the meter, and a message costs nothing more.
  */
 export class Meter {
-  /** From a message's line being read to its being written. */
+  /**
+   * From a message's line being read to its being written.
+   * @internal
+   */
   readonly latency = new Latency();
+  /** Logins and connections that were refused, by why. */
   readonly refusals = new Map<RefusalCode, number>();
-  /** Sessions that ended, and messages that these did not get. */
+  /** Sessions that ended, by why. */
   readonly endings = new Map<EndReason, number>();
+  /** Messages that these did not get, by why they ended. */
   readonly abandoned = new Map<EndReason, number>();
   #logins = 0;
   #maxConnections = 0;
@@ -49,6 +55,7 @@ export class Meter {
   /** As last read: a session that is cut off takes back what its peer did not get, and a counter cannot. */
   #last = NOTHING;
 
+  /** Logins so far. */
   get logins(): number {
     return this.#logins;
   }
@@ -70,6 +77,7 @@ export class Meter {
     return (ended - began) / 1000;
   }
 
+  /** Sums up how it stands now. */
   read(): Reading {
     let sums = this.#gone;
     let loggedIn = 0;
@@ -81,19 +89,28 @@ export class Meter {
     return { ...this.#last, connected: this.#open.size, loggedIn, pending: this.#pending.bytes };
   }
 
-  /** For the server: where the meter is to look, live. */
+  /**
+   * For the server: where the meter is to look, live.
+   * @internal
+   */
   attach(open: ReadonlySet<Session>, pending: { readonly bytes: number }): void {
     this.#open = open;
     this.#pending = pending;
     this.#drain = undefined;
   }
 
-  /** For the server: a session is not among the open ones any more. */
+  /**
+   * For the server: a session is not among the open ones any more.
+   * @internal
+   */
   depart(session: Session): void {
     this.#gone = sum(this.#gone, session);
   }
 
-  /** For the server: something happened. */
+  /**
+   * For the server: something happened.
+   * @internal
+   */
   observe(event: ServerEvent): void {
     switch (event.type) {
       case 'listening':

@@ -1,6 +1,13 @@
 import { BlockList, isIP } from 'node:net';
 import type { Observable } from 'rxjs';
-import { ENDPOINT_FORMS, type Endpoint, parseAddress, parseEndpoint, showEndpoint } from './endpoint.ts';
+import {
+  ENDPOINT_FORMS,
+  type Endpoint,
+  isSecure,
+  parseAddress,
+  parseEndpoint,
+  showEndpoint,
+} from './endpoint.ts';
 import type { Meter } from './meter.ts';
 import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
@@ -251,7 +258,7 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
 /** Throws an `OptionError` where TLS could not work, or where somebody may think that it does. */
 function checkTls(options: ServerOptions): void {
   const { tlsCert, tlsKey, tlsCa } = options;
-  if (endpointsOf(options).some(({ transport }) => transport === 'tls')) {
+  if (endpointsOf(options).some(isSecure)) {
     if (tlsCert !== undefined && tlsKey !== undefined) return;
     throw new OptionError('a tls:// endpoint needs a certificate and its key: --tls-cert and --tls-key');
   }
@@ -267,9 +274,14 @@ function mistakeInAccounts(
 ): string | undefined {
   const { accounts, guests, insecure } = options;
   if (accounts === undefined) return guests ? 'guests means nothing without accounts' : undefined;
-  const open = endpointsOf(options).find((at) => at.transport === 'tcp' && !isLoopback(at.host));
+  const open = endpointsOf(options).find(isOpen);
   if (open === undefined || insecure) return undefined;
   return `accounts at ${showEndpoint(open)}: passwords would pass in plain text; listen on 127.0.0.1, or say insecure`;
+}
+
+/** Whether other machines may come in there in plain text. What systemd listens on is not known yet. */
+function isOpen(at: Endpoint): boolean {
+  return at.transport === 'systemd' || (at.transport === 'tcp' && !isLoopback(at.host));
 }
 
 function isLoopback(host: string): boolean {

@@ -1,0 +1,279 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { inherited } from '../lib/inherit.ts';
+import { Authority } from './support/certificates.ts';
+import { MAIN, Program } from './support/program.ts';
+import { until } from './support/until.ts';
+
+afterEach(() => Program.stopAll());
+
+/** A bound socket, as this process holds it: it takes no connection itself. Node has that for `cluster`. */
+interface Handle {
+  readonly fd: number;
+  getsockname(address: Partial<AddressInfo>): number;
+  close(): void;
+}
+
+const { _createServerHandle: bind } = net as unknown as {
+  _createServerHandle: (address: string, port: number, addressType: 4 | 6, fd: number) => Handle;
+};
+
+/** Plays systemd: holds listening sockets and hands them to one server after the other. */
+class Manager {
+  readonly #handles: readonly Handle[];
+  readonly #names: string;
+
+  constructor(...names: string[]) {
+    this.#names = names.join(':');
+    this.#handles = names.map(() => bind('127.0.0.1', 0, 4, -1));
+  }
+
+  get ports(): number[] {
+    return this.#handles.map((handle) => {
+      const address: Partial<AddressInfo> = {};
+      handle.getsockname(address);
+      return address.port ?? 0;
+    });
+  }
+
+  /** Starts a server; resolves when it listens. */
+  async start(...args: string[]): Promise<{ child: ChildProcess; exit: Promise<number | null> }> {
+    // The shell becomes the server, so that it has the process id that the sockets are meant for.
+    const command = 'LISTEN_PID=$$ exec "$0" "$@"';
+    const child = spawn('sh', ['-c', command, process.execPath, MAIN, ...args], {
+      env: { ...process.env, LISTEN_FDS: String(this.#handles.length), LISTEN_FDNAMES: this.#names },
+      stdio: ['ignore', 'pipe', 'inherit', ...this.#handles.map(({ fd }) => fd)],
+    });
+    const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+    let log = '';
+    child.stdout?.on('data', (data: Buffer) => (log += data.toString()));
+    const listening = () => log.split('"event":"listening"').length > this.#handles.length;
+    await until(() => listening() || child.exitCode !== null, 'the server to listen');
+    return { child, exit };
+  }
+
+  close(): void {
+    for (const handle of this.#handles) handle.close();
+  }
+}
+
+/** Writes numbers to itself over one connection after the other, each from where the last one was told to resume. */
+class Walker {
+  accepted = 0;
+  connections = 0;
+  readonly received: number[] = [];
+  readonly failures: string[] = [];
+  #stopped = false;
+
+  async walk(port: number): Promise<void> {
+    while (!this.#stopped) await this.#connect(port);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #connect(port: number): Promise<void> {
+    return new Promise((resolve) => {
+      let text = '';
+      let next = this.accepted + 1;
+      let lines = 0;
+      const say = () => {
+        socket.write(`walker: ${next}\n`);
+        next += 1;
+      };
+      const socket = net.connect(port, '127.0.0.1', () => {
+        this.connections += 1;
+        socket.write('walker\n');
+        for (let ahead = 0; ahead < 20; ahead += 1) say();
+      });
+      socket.on('error', ({ message }) => this.failures.push(message)).on('close', resolve);
+      socket.on('data', (data: Buffer) => {
+        text += data.toString();
+        const whole = text.split('\n').slice(0, -1);
+        for (const line of whole.slice(lines)) {
+          if (line.startsWith('from walker: ')) {
+            this.received.push(Number(line.slice('from walker: '.length)));
+            say();
+          }
+          const taken = /^\* closing .*: accepted (\d+)/.exec(line)?.[1];
+          if (taken !== undefined) this.accepted += Number(taken);
+        }
+        lines = whole.length;
+      });
+    });
+  }
+}
+
+describe('sockets that systemd hands over', () => {
+  it('outlive a hundred restarts: nobody is refused, and what was accepted is delivered', async () => {
+    const manager = new Manager('chat');
+    const [port = 0] = manager.ports;
+    const args = ['--listen', 'systemd:chat', '--drain-timeout', '5', '--linger-timeout', '0.1'];
+    const walker = new Walker();
+    let server = await manager.start(...args);
+    const walk = walker.walk(port);
+    const codes: (number | null)[] = [];
+    for (let restart = 0; restart < 100; restart += 1) {
+      const before = walker.connections;
+      server.child.kill('SIGTERM');
+      codes.push(await server.exit);
+      // Nobody accepts now; those who connect wait.
+      server = await manager.start(...args);
+      await until(() => walker.connections > before, 'the walker to be back');
+    }
+    walker.stop();
+    server.child.kill('SIGTERM');
+    codes.push(await server.exit);
+    await walk;
+    manager.close();
+    expect(walker.failures).toEqual([]);
+    expect(codes).toEqual(codes.map(() => 0));
+    expect(walker.connections).toBeGreaterThanOrEqual(100);
+    expect(walker.received.length).toBeGreaterThan(100);
+    expect(walker.received).toEqual(Array.from({ length: walker.accepted }, (_, index) => index + 1));
+  }, 240_000);
+
+  it('are told apart by their names, and those of one name are all listened on', async () => {
+    const manager = new Manager('chat', 'office', 'chat');
+    const server = await manager.start('--listen', 'systemd:chat', '--listen', 'systemd:office');
+    for (const port of manager.ports) {
+      const socket = net.connect(port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (data: Buffer) => (text += data.toString())).end('/quit\n');
+      await until(() => text.includes('* closing'), 'an answer');
+    }
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    manager.close();
+  });
+
+  it('speak TLS where they are to', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
+    const authority = new Authority(folder);
+    const { cert, key } = authority.issue('localhost');
+    const manager = new Manager('safe');
+    const files = ['--tls-cert', cert, '--tls-key', key];
+    const server = await manager.start('--listen', 'systemd+tls:safe', ...files);
+    const [port = 0] = manager.ports;
+    const socket = tls.connect({ port, host: '127.0.0.1', ca: authority.ca });
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString())).end('alice\n/quit\n');
+    await until(() => text.includes('* closing quit'), 'the end of the session');
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    manager.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('are those of this process, by their number and names', () => {
+    const env = { LISTEN_PID: '7', LISTEN_FDS: '3', LISTEN_FDNAMES: 'a:b:a' };
+    expect(inherited('a', { env, pid: 7 })).toEqual([3, 5]);
+    expect(inherited('b', { env, pid: 7 })).toEqual([4]);
+    expect(inherited('unknown', { env: { LISTEN_PID: '7', LISTEN_FDS: '1' }, pid: 7 })).toEqual([3]);
+    expect(() => inherited('c', { env, pid: 7 })).toThrow(
+      'systemd:c is not there: systemd handed over a, b, a',
+    );
+    expect(() => inherited('a', { env, pid: 8 })).toThrow('systemd handed over no socket');
+    expect(() => inherited('a', { env: {}, pid: 8 })).toThrow('systemd handed over no socket');
+  });
+
+  it('take no passwords in plain text, unless that is said', async () => {
+    const program = new Program(['--listen', 'systemd:chat', '--accounts', '/dev/null']);
+    expect(await program.exit()).toBe(2);
+    expect(program.stderr).toContain('accounts at systemd:chat: passwords would pass in plain text');
+  });
+
+  it('that are not there are one line and exit code 2', async () => {
+    const program = new Program(['--listen', 'systemd:chat']);
+    expect(await program.exit()).toBe(2);
+    expect(program.stderr).toMatch(/^a-chat: [^\n]*systemd handed over no socket\n$/);
+  });
+});
+
+describe('what systemd is told', () => {
+  let folder = '';
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A server, with a stand-in for `systemd-notify` that notes what it is to tell and ends with `code`, if that is none with a command. */
+  async function serve(code: number | string, env: Record<string, string> = {}): Promise<Program> {
+    const script = `#!/bin/sh\necho "$@" >> "${folder}/told"\n${typeof code === 'number' ? `exit ${code}` : code}\n`;
+    writeFileSync(join(folder, 'systemd-notify'), script, { mode: 0o755 });
+    const program = new Program(env.A_CHAT_LISTEN === undefined ? ['--port', '0'] : [], {
+      PATH: `${folder}:${process.env.PATH ?? ''}`,
+      NOTIFY_SOCKET: join(folder, 'socket'),
+      ...env,
+    });
+    await program.logged('listening');
+    return program;
+  }
+
+  const told = () => {
+    try {
+      return readFileSync(join(folder, 'told'), 'utf8').split('\n').slice(0, -1);
+    } catch {
+      return [];
+    }
+  };
+
+  it('is that the server is ready, alive while it lives, and stopping', async () => {
+    const program = await serve(0, { WATCHDOG_USEC: '100000' });
+    await until(() => told().length >= 4, 'some messages');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    const [first, ...others] = told();
+    expect(first).toBe('READY=1');
+    expect(new Set(others)).toEqual(new Set(['WATCHDOG=1', 'STOPPING=1']));
+    expect(others.filter((state) => state === 'STOPPING=1')).toHaveLength(1);
+    expect(program.log.some(({ event }) => event === 'unsupervised')).toBe(false);
+  });
+
+  it('is that files were read again', async () => {
+    const { cert, key } = new Authority(folder).issue('localhost');
+    const program = await serve(0, {
+      A_CHAT_LISTEN: 'tls://127.0.0.1:0',
+      A_CHAT_TLS_CERT: cert,
+      A_CHAT_TLS_KEY: key,
+    });
+    program.signal('SIGHUP');
+    await until(() => told().length >= 3, 'three messages');
+    expect(told()).toEqual(['READY=1', expect.stringMatching(/^RELOADING=1 MONOTONIC_USEC=\d+$/), 'READY=1']);
+  });
+
+  it('is nothing of a watchdog that is not meant for it', async () => {
+    const program = await serve(0, { WATCHDOG_USEC: '10000', WATCHDOG_PID: '1' });
+    await until(() => told().length > 0, 'the first message');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(told()).toEqual(['READY=1', 'STOPPING=1']);
+  });
+
+  it('is said on where the signal that ends all ends one message', async () => {
+    const program = await serve('kill -TERM $$');
+    await until(() => told().length > 0, 'the first message');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(told()).toEqual(['READY=1', 'STOPPING=1']);
+    expect(program.log.some(({ event }) => event === 'unsupervised')).toBe(false);
+  });
+
+  it('cannot be said where that fails, which is one line and no reason to stop', async () => {
+    const program = await serve(1, { WATCHDOG_USEC: '50000' });
+    await program.logged('unsupervised', ({ message }) => message === 'systemd-notify ended with 1');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(program.log.filter(({ event }) => event === 'unsupervised')).toHaveLength(1);
+    expect(told()).toEqual(['READY=1']);
+  });
+});
