@@ -13,6 +13,8 @@ await build({
   // What Node would resolve it to is compiled for engines without classes, and comes whole; of this only what is used.
   alias: { rxjs: './node_modules/rxjs/dist/esm/index.js' },
   // What is CommonJS among the rest calls for it.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 });
