@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import {
   EMPTY,
   type MonoTypeOperatorFunction,
@@ -7,6 +6,7 @@ import {
   connect,
   endWith,
   filter,
+  from,
   identity,
   ignoreElements,
   interval,
@@ -90,18 +90,24 @@ function now(): bigint {
  * can, and that waits until it was heard.
  */
 function notification(state: State, failed: (why: string) => void): Observable<never> {
-  return new Observable((out) => {
-    const done = (why?: string) => {
-      if (why !== undefined) failed(why);
-      out.complete();
-    };
-    spawn('systemd-notify', state, { stdio: 'ignore' })
-      .on('error', ({ message }) => {
-        done(message);
-      })
-      .on('exit', (code) => {
-        // Without a code it was ended by the signal that ends us, which some send to all.
-        done(code === 0 || code === null ? undefined : `systemd-notify ended with ${code}`);
-      });
-  });
+  // Loaded where somebody is to be told: a start is quicker without.
+  return from(import('node:child_process')).pipe(
+    mergeMap(
+      ({ spawn }) =>
+        new Observable<never>((out) => {
+          const done = (why?: string) => {
+            if (why !== undefined) failed(why);
+            out.complete();
+          };
+          spawn('systemd-notify', state, { stdio: 'ignore' })
+            .on('error', ({ message }) => {
+              done(message);
+            })
+            .on('exit', (code) => {
+              // Without a code it was ended by the signal that ends us, which some send to all.
+              done(code === 0 || code === null ? undefined : `systemd-notify ended with ${code}`);
+            });
+        }),
+    ),
+  );
 }
