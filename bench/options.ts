@@ -47,20 +47,23 @@ export function readOptions(): Options {
     .opts<Options>();
 }
 
-/** The command line that measures again, without what a peer is started by: that is of this machine alone. */
+/** The command line that measures again, without paths, which are of this machine alone. */
 export function again(): string {
   const given = process.argv
     .slice(2)
     .map((argument) => argument.replace(/^(--peer=)?([\w.-]+)=.*\{port\}.*$/s, "$1'$2=... {port}'"));
-  return ['npm run bench', ...(given.length === 0 ? [] : ['--', ...given])].join(' ');
+  return ['npm run bench', ...(given.length === 0 ? [] : ['--', ...given])]
+    .join(' ')
+    .replace(/ --out[ =]\S+/, '');
 }
 
-function whole(text: string): number {
+/** @throws {InvalidArgumentError} as an option's parser does, which the next one is too */
+export function whole(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('must be a whole number above 0');
   return Number(text);
 }
 
-function oneOf(known: readonly string[]): (text: string) => string[] {
+export function oneOf(known: readonly string[]): (text: string) => string[] {
   return (text) => {
     const given = text.split(',');
     const unknown = given.find((name) => !known.includes(name));
