@@ -37,7 +37,7 @@ export async function enter({ wire: wireName, port, tag, work }: Order, watch: W
   const senders: Sender[] = [];
   const clients: Client[] = [];
   const join = (name: string, inbox: Stream, received: (first: number, end: number) => void = () => {}) => {
-    const client: Client = new Client(port, name, inbox, wire.interjection, {
+    const client: Client = new Client(port, name, inbox, wire, {
       received: (first, end) => {
         received(first, end);
         if (inbox.done) watch.complete();

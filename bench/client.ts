@@ -1,4 +1,5 @@
 import { type Socket, connect } from 'node:net';
+import { connect as secure } from 'node:tls';
 import type { Stream } from './stream.ts';
 import type { Login, Wire } from './wire.ts';
 
@@ -15,6 +16,8 @@ export interface Listeners {
 /** One connection: logs in, then compares every byte that it is sent with what must come. */
 export class Client {
   readonly socket: Socket;
+  /** The same, or what is below it. */
+  readonly #plain: Socket;
   readonly inbox: Stream;
   readonly #name: string;
   readonly #interjection: Wire['interjection'];
@@ -28,7 +31,7 @@ export class Client {
     port: number,
     name: string,
     inbox: Stream,
-    interjection: Wire['interjection'],
+    { interjection, secure: isSecure }: Pick<Wire, 'interjection' | 'secure'>,
     listeners: Listeners,
   ) {
     this.inbox = inbox;
@@ -39,7 +42,17 @@ export class Client {
       this.#read(length);
       return true;
     };
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INPUT, callback } });
+    const place = { port, host: '127.0.0.1', noDelay: true };
+    if (isSecure === true) {
+      this.#plain = connect(place);
+      // The certificate is not what is measured. What was decrypted comes in buffers of its own.
+      this.socket = secure({ socket: this.#plain, rejectUnauthorized: false });
+      this.socket.on('data', (chunk: Buffer) => {
+        this.#read(chunk.copy(INPUT));
+      });
+    } else {
+      this.#plain = this.socket = connect({ ...place, onread: { buffer: INPUT, callback } });
+    }
     this.socket.on('error', () => {});
     this.socket.on('close', () => {
       const answer =
@@ -57,7 +70,8 @@ export class Client {
 
   /** Resets: what closes in good order leaves its port unusable for a minute, and 10,000 of them use all ports up. */
   leave(): void {
-    this.socket.removeAllListeners('close').resetAndDestroy();
+    this.socket.removeAllListeners('close');
+    this.#plain.resetAndDestroy();
   }
 
   #read(length: number): void {

@@ -7,7 +7,15 @@ import { type Measured, measure } from './measure.ts';
 import { ROWS, again, readOptions } from './options.ts';
 import { tables } from './report.ts';
 import { QUICK, START, rows } from './rows.ts';
-import { commandServer, findPeers, messageOf, ownServer, scrapedServer, tryOut } from './servers.ts';
+import {
+  commandServer,
+  findPeers,
+  messageOf,
+  ownServer,
+  scrapedServer,
+  tlsServer,
+  tryOut,
+} from './servers.ts';
 import { measureStart } from './start.ts';
 import { targets } from './targets.ts';
 
@@ -29,6 +37,7 @@ for (const [label, command] of options.peer) {
   peers.push(peer);
 }
 if (options.admin === true) peers.push(scrapedServer());
+if (options.tls === true) peers.push(tlsServer());
 const about = machine([own, ...peers], absent);
 console.log(`${about}\n`);
 

@@ -10,6 +10,7 @@ export interface Options {
   readonly peers: string[];
   readonly peer: ReadonlyMap<string, string>;
   readonly admin?: true;
+  readonly tls?: true;
   readonly out?: string;
 }
 
@@ -39,6 +40,7 @@ export function readOptions(): Options {
       new Map<string, string>(),
     )
     .option('--admin', 'beside it the same with its admin endpoint, scraped every second')
+    .option('--tls', 'beside it the same over TLS, with a certificate that openssl makes')
     .option(
       '--out <folder>',
       'where RESULTS.md and results.svg go; by default a run of all rows writes to bench',

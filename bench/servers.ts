@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Authority } from '../spec/support/certificates.ts';
 import { launch, stop, temporary } from './children.ts';
 import { find } from './find.ts';
 import type { WireName } from './wire.ts';
@@ -84,6 +85,28 @@ export function scrapedServer(): Server {
         clearInterval(scrapes);
       });
       return running(child, port);
+    },
+  };
+}
+
+/** Ours over TLS, with a certificate that openssl makes. */
+export function tlsServer(): Server {
+  const { version } = ownServer();
+  return {
+    name: 'a-chat, TLS',
+    version,
+    ours: true,
+    wire: 'chat over TLS',
+    start: async () => {
+      const { cert, key } = new Authority(temporary('')).issue('server');
+      const files = ['--tls-cert', cert, '--tls-key', key];
+      const [main = ''] = OWN;
+      const child = launch(
+        'server',
+        [process.execPath, main, '--listen', 'tls://127.0.0.1:0', ...files],
+        ['ignore', 'pipe', 'inherit'],
+      );
+      return running(child, await loggedPort(child));
     },
   };
 }

@@ -12,11 +12,13 @@ export interface Wire {
   received(channel: string, sender: string, payload: string): string;
   /** What a sender is answered for each message. */
   answer(receivers: number): string;
+  /** Whether all this is said over TLS. */
+  readonly secure?: true;
   /** What a server may say between any two messages, and what it is answered. */
   readonly interjection?: { readonly heard: string; readonly reply: string };
 }
 
-export type WireName = 'chat' | 'plain' | 'nats' | 'redis';
+export type WireName = 'chat' | 'chat over TLS' | 'plain' | 'nats' | 'redis';
 
 /** Our own: messages are addressed to names. */
 const chat: Wire = {
@@ -71,4 +73,10 @@ function item(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
 
-export const wires: Readonly<Record<WireName, Wire>> = { chat, plain, nats, redis };
+export const wires: Readonly<Record<WireName, Wire>> = {
+  chat,
+  'chat over TLS': { ...chat, secure: true },
+  plain,
+  nats,
+  redis,
+};

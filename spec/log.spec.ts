@@ -87,7 +87,7 @@ describe('the log', () => {
     expect(new Set(known.keys())).toEqual(
       new Set([
         ...server.log.map(({ event }) => event),
-        ...['failing', 'admin-failing', 'reloaded', 'unsupervised'],
+        ...['failing', 'admin-failing', 'reloaded', 'reload-failed', 'unsupervised'],
       ]),
     );
     for (const { level, time, event, msg, ...fields } of server.log) {
