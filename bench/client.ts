@@ -1,7 +1,7 @@
 import { type Socket, connect } from 'node:net';
 import { connect as secure } from 'node:tls';
 import type { Stream } from './stream.ts';
-import type { Login, Wire } from './wire.ts';
+import type { Interjection, Login, Wire } from './wire.ts';
 
 /** All sockets read into this: what arrived is judged before the next one reads. */
 const INPUT = Buffer.allocUnsafeSlow(1 << 18);
@@ -20,23 +20,25 @@ export class Client {
   readonly #plain: Socket;
   readonly inbox: Stream;
   readonly #name: string;
-  readonly #interjection: Wire['interjection'];
+  readonly #interjections: readonly Interjection[];
   readonly #listeners: Listeners;
   /** What was answered to the login so far; `undefined` when all was. */
   #greeting: string | undefined = '';
-  #interjected = 0;
+  /** How an interjection that is under way began, and the byte that ends it once its beginning is whole. */
+  #heard = '';
+  #until: number | undefined;
   #login: { readonly ready: string; readonly resolve: () => void } | undefined;
 
   constructor(
     port: number,
     name: string,
     inbox: Stream,
-    { interjection, secure: isSecure }: Pick<Wire, 'interjection' | 'secure'>,
+    { interjections = [], secure: isSecure }: Pick<Wire, 'interjections' | 'secure'>,
     listeners: Listeners,
   ) {
     this.inbox = inbox;
     this.#name = name;
-    this.#interjection = interjection;
+    this.#interjections = interjections;
     this.#listeners = listeners;
     const callback = (length: number) => {
       this.#read(length);
@@ -82,9 +84,9 @@ export class Client {
     const first = this.inbox.messages;
     let at = 0;
     while (at < length) {
-      if (this.#interjected === 0) at += this.inbox.match(INPUT, at, length);
+      if (this.#heard === '') at += this.inbox.match(INPUT, at, length);
       if (at === length) break;
-      if (!this.#interject(INPUT[at])) {
+      if (!this.#interject(INPUT[at] ?? NaN)) {
         const got = JSON.stringify(INPUT.toString('latin1', at, Math.min(at + 80, length)));
         this.#fault(`message ${this.inbox.messages}: expected ${this.inbox.peek()}, got ${got}`);
         return;
@@ -102,14 +104,29 @@ export class Client {
     this.#login.resolve();
   }
 
-  /** Whether `byte` is the next one of what may come between messages. */
-  #interject(byte: number | undefined): boolean {
-    if (this.#interjection === undefined || !this.inbox.atBoundary) return false;
-    const { heard, reply } = this.#interjection;
-    if (byte !== heard.charCodeAt(this.#interjected)) return false;
-    this.#interjected = (this.#interjected + 1) % heard.length;
-    if (this.#interjected === 0) this.socket.write(reply, 'latin1');
+  /** Whether `byte` is the next one of what may come besides messages. */
+  #interject(byte: number): boolean {
+    if (this.#until !== undefined) {
+      if (byte === this.#until) this.#end();
+      return true;
+    }
+    const heard = this.#heard + String.fromCharCode(byte);
+    const inside = this.#heard === '' && !this.inbox.atBoundary;
+    const found = this.#interjections.find(
+      (other) => other.heard.startsWith(heard) && (!inside || other.anywhere === true),
+    );
+    if (found === undefined) return false;
+    this.#heard = heard;
+    if (heard.length < found.heard.length) return true;
+    if (found.reply !== undefined) this.socket.write(found.reply, 'latin1');
+    if (found.until === undefined) this.#end();
+    else this.#until = found.until.charCodeAt(0);
     return true;
+  }
+
+  #end(): void {
+    this.#heard = '';
+    this.#until = undefined;
   }
 
   #fault(what: string): void {

@@ -43,7 +43,8 @@ console.log(`${about}\n`);
 
 const quick = options.quick === true;
 const faults: string[] = [];
-const gaps: string[] = [];
+/** Rows without figures, by the peer and the reason. */
+const gaps = new Map<string, string[]>();
 const lines: Measured[] = [];
 const plan = {
   runs: quick ? 1 : options.runs,
@@ -54,7 +55,8 @@ const plan = {
     console.log(`FAILED: ${what}`);
   },
   gap: (row: string, peer: string, why: string) => {
-    gaps.push(`${row}, ${peer}: ${why}`);
+    const reason = `${peer}: ${why}`;
+    gaps.set(reason, [...(gaps.get(reason) ?? []), row]);
     console.error(`no figures: ${row}, ${peer}: ${why}`);
   },
 };
@@ -73,7 +75,8 @@ const verdict =
     ? 'Every delivery of every run was verified: receiver, sender, content, order, none missing, none twice.'
     : `${faults.length} runs failed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
 const servers = [own, ...peers].map(({ name }) => name);
-const missing = gaps.length === 0 ? [] : [`Where a - is:\n\n${gaps.map((gap) => `- ${gap}`).join('\n')}`];
+const reasons = [...gaps].map(([reason, rows]) => `- ${reason} (${rows.join(', ')})`);
+const missing = reasons.length === 0 ? [] : [`Where a - is:\n\n${reasons.join('\n')}`];
 const goals = `## Targets\n\n${targets(lines, own.name)}`;
 const result = [tables(lines, servers), ...missing, verdict, `${goals}\n`].join('\n\n');
 console.log(result);

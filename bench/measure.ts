@@ -40,6 +40,12 @@ export async function measure(row: Row, servers: readonly Server[], plan: Plan):
   const values = row.lines.map(() => new Map<string, number[]>());
   const up = new Map<Server, Running>();
   const out = new Set<Server>();
+  for (const server of servers) {
+    const [why] = row.works.flatMap((work) => server.unfit?.(work) ?? []);
+    if (why === undefined) continue;
+    plan.gap(row.name, server.name, why);
+    out.add(server);
+  }
   try {
     for (let run = plan.warmUp && row.fresh !== true ? 0 : 1; run <= plan.runs; run += 1) {
       for (const server of servers.filter((other) => !out.has(other))) {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Authority } from '../spec/support/certificates.ts';
 import { launch, stop, temporary } from './children.ts';
 import { find } from './find.ts';
+import type { Work } from './order.ts';
 import type { WireName } from './wire.ts';
 
 /** A server that runs. */
@@ -25,6 +26,8 @@ export interface Server {
   /** Whether it is ours, so that what it does wrong fails the benchmark. */
   readonly ours: boolean;
   readonly wire: WireName;
+  /** Why it cannot do a work, if so. */
+  readonly unfit?: (work: Work) => string | undefined;
   readonly start: () => Promise<Running>;
 }
 
@@ -113,9 +116,12 @@ export function tlsServer(): Server {
 
 interface Peer {
   readonly program: string;
+  /** What it is called, if not as its program. */
+  readonly title?: string;
   readonly wire: WireName;
   /** Arguments for a server whose limits cut nobody off and which stores nothing. */
   readonly args: (port: number) => string[];
+  readonly unfit?: (work: Work) => string | undefined;
 }
 
 /** Servers that do the same work, as far as they are installed. */
@@ -140,7 +146,22 @@ export const PEERS: Readonly<Record<string, Peer>> = {
       ...['--client-output-buffer-limit', 'pubsub', '0', '0', '0'],
     ],
   },
+  ncat: {
+    program: 'ncat',
+    title: 'ncat --chat',
+    wire: 'ncat',
+    args: (port) => ['--listen', '--chat', '--max-conns', '1000', '127.0.0.1', String(port)],
+    unfit: broadcastOnly,
+  },
 };
+
+/** A broadcast among as many as select(2) takes, which is 1024 files. */
+function broadcastOnly(work: Work): string | undefined {
+  const room = 1000;
+  if ('idle' in work) return work.idle > room ? `it has room for about ${room} connections` : undefined;
+  if (work.senders > 1) return 'everybody reads what anybody writes, copied without a look at names or lines';
+  return work.receivers >= room ? `it has room for about ${room} connections` : undefined;
+}
 
 /** The peers of these names that are installed and start; and which are not, and do not. */
 export async function findPeers(names: readonly string[]): Promise<{ peers: Server[]; absent: string[] }> {
@@ -174,13 +195,15 @@ export function messageOf(failure: unknown): string {
   return failure instanceof Error ? failure.message : String(failure);
 }
 
-function peerServer({ program, wire, args }: Peer, path: string): Server {
-  const version = /\d+(\.\d+)+/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[0] ?? '?';
+function peerServer({ program, title = program, wire, args, unfit }: Peer, path: string): Server {
+  const said = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  const version = /\d+(\.\d+)+/.exec(said.stdout + said.stderr)?.[0] ?? '?';
   return {
-    name: program,
+    name: title,
     version,
     ours: false,
     wire,
+    ...(unfit === undefined ? {} : { unfit }),
     start: async () => {
       const port = await freePort();
       return accepting(launch('server', [path, ...args(port)], 'ignore'), port);

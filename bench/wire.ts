@@ -14,11 +14,21 @@ export interface Wire {
   answer(receivers: number): string;
   /** Whether all this is said over TLS. */
   readonly secure?: true;
-  /** What a server may say between any two messages, and what it is answered. */
-  readonly interjection?: { readonly heard: string; readonly reply: string };
+  /** What a server may say besides. */
+  readonly interjections?: readonly Interjection[];
 }
 
-export type WireName = 'chat' | 'chat over TLS' | 'plain' | 'nats' | 'redis';
+export interface Interjection {
+  /** How it begins, no two alike; and the byte that it then goes on to, if it does. */
+  readonly heard: string;
+  readonly until?: string;
+  /** Whether it may come within a message, and not only between two. */
+  readonly anywhere?: true;
+  /** What it is answered. */
+  readonly reply?: string;
+}
+
+export type WireName = 'chat' | 'chat over TLS' | 'plain' | 'nats' | 'redis' | 'ncat';
 
 /** Our own: messages are addressed to names. */
 const chat: Wire = {
@@ -49,7 +59,7 @@ const nats: Wire = {
   sent: (channel, _receivers, payload) => `PUB ${channel} ${payload.length}\r\n${payload}\r\n`,
   received: (channel, _sender, payload) => `MSG ${channel} 1 ${payload.length}\r\n${payload}\r\n`,
   answer: () => '',
-  interjection: { heard: 'PING\r\n', reply: 'PONG\r\n' },
+  interjections: [{ heard: 'PING\r\n', reply: 'PONG\r\n' }],
 };
 
 /** Messages are published to a channel, and each is answered with the number of its receivers. */
@@ -63,6 +73,24 @@ const redis: Wire = {
   received: (channel, _sender, payload) => bulk('message', channel, payload),
   answer: (receivers) => `:${receivers}\r\n`,
 };
+
+/** All that one writes, all others read: piece by piece as it was read, lines or not, each piece under `<user4> `. */
+const ncat: Wire = {
+  receiver: announced,
+  sender: announced,
+  sent: (_channel, _receivers, payload) => `${payload}\n`,
+  received: (_channel, _sender, payload) => `${payload}\n`,
+  answer: () => '',
+  interjections: [
+    { heard: '<user', until: ' ', anywhere: true },
+    { heard: '<announce>', until: '\n', anywhere: true },
+  ],
+};
+
+/** `<announce> 127.0.0.1 is connected as <user4>.`, unasked. */
+function announced(): Login {
+  return { write: '', ready: '.\n' };
+}
 
 /** An array of strings in Redis' protocol. */
 function bulk(...items: string[]): string {
@@ -79,4 +107,5 @@ export const wires: Readonly<Record<WireName, Wire>> = {
   plain,
   nats,
   redis,
+  ncat,
 };
