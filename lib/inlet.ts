@@ -69,8 +69,8 @@ export class Inlet {
   }
 
   #endOfSlice(text: string): number {
-    const isShort = text.length <= this.#slice || !hasMany(text);
-    const end = isShort ? text.length : text.indexOf('\n', this.#slice - 1) + 1;
+    const whole = text.length <= this.#slice || !hasMany(text);
+    const end = whole ? text.length : text.indexOf('\n', this.#slice - 1) + 1;
     this.#slice *= GROWTH;
     return this.#throttle?.admit(text.slice(0, end)) ?? end;
   }
@@ -79,6 +79,9 @@ export class Inlet {
 /** Whether `text`, which is longer, begins with short lines. */
 function hasMany(text: string): boolean {
   let at = 0;
-  for (let line = 0; line < MANY; line += 1) at = text.indexOf('\n', at) + 1;
-  return at <= FIRST_SLICE;
+  for (let line = 0; line < MANY; line += 1) {
+    at = text.indexOf('\n', at) + 1;
+    if (at === 0 || at > FIRST_SLICE) return false;
+  }
+  return true;
 }

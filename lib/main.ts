@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { type Observable, finalize, tap } from 'rxjs';
+import { NEVER, type Observable, filter, finalize, tap } from 'rxjs';
 import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
@@ -14,7 +14,7 @@ import { Meter } from './meter.ts';
 import { type Key, OptionError, type Resolved, readSettings, resolveSettings } from './options.ts';
 import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
-import { hangUps, signals } from './shutdown.ts';
+import { signals } from './shutdown.ts';
 import { supervised } from './supervised.ts';
 
 const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
@@ -40,9 +40,16 @@ async function serve(written: Written): Promise<number> {
     process.exit(1);
   });
 
-  const received: ('SIGINT' | 'SIGTERM')[] = [];
-  const shutdown$ = signals(process).pipe(tap((signal) => received.push(signal)));
-  const reload$ = hangUps(process);
+  const received: ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] = [];
+  // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a shutdown, and
+  // cuts none short.
+  const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
+  const endings = reloads ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM', 'SIGHUP'] as const);
+  const shutdown$ = signals(process, ...endings).pipe(
+    filter((signal, index) => signal !== 'SIGHUP' || index === 0),
+    tap((signal) => received.push(signal)),
+  );
+  const reload$ = reloads ? signals(process, 'SIGHUP') : NEVER;
   let events$: Observable<ServerEvent | AdminEvent>;
   const address = parseAddress(admin);
   if (address === undefined) {

@@ -5,6 +5,8 @@ import {
   asapScheduler,
   fromEvent,
   isObservable,
+  map,
+  merge,
   observeOn,
   of,
   share,
@@ -50,20 +52,7 @@ export function signalsOf(signal: ShutdownSignal | undefined): Observable<unknow
   return signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
 }
 
-/** SIGINT and SIGTERM, which mean the same. As long as it is subscribed they do not end the process. */
-export function signals(process: NodeJS.Process): Observable<'SIGINT' | 'SIGTERM'> {
-  return new Observable((out) => {
-    const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
-      out.next(name);
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-    return () => {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    };
-  });
-}
-
-/** SIGHUP, by which daemons are told to read their files again. As long as it is subscribed it does not end the process. */
-export function hangUps(process: NodeJS.Process): Observable<unknown> {
-  return fromEvent(process, 'SIGHUP');
+/** Those of the signals `names` that come to the process. As long as it is subscribed they do not end it. */
+export function signals<T extends NodeJS.Signals>(process: NodeJS.Process, ...names: T[]): Observable<T> {
+  return merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))));
 }

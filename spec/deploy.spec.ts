@@ -80,6 +80,7 @@ const hasSystemd = (() => {
   }
 })();
 
+// Skipped where there is no systemd-analyze, as on other systems than Linux with systemd: the unit is of no use there.
 (hasSystemd ? test : test.skip)('the unit exposes as little as systemd-analyze asks for', () => {
   // In tenths of the figure that it prints.
   expect(analyze('security', '--offline=true', '--threshold=20', 'deploy/a-chat.service')).toContain('OK');

@@ -93,7 +93,7 @@ afterEach(async () => {
   await Program.stopAll();
 });
 
-describe.each(SIGNALS)('%s', (signal) => {
+describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
   test('delivers, says how far it came, and exits with 0', async () => {
     const server = await serve();
     const alice = await login(server.port, 'alice');
@@ -220,6 +220,18 @@ describe.each(SIGNALS)('%s', (signal) => {
 });
 
 describe('a drain', () => {
+  test('is not cut short by SIGHUP, which a terminal that closes may send twice', async () => {
+    const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
+    const netcat = await login(server.port, 'netcat');
+    server.signal('SIGHUP');
+    await netcat.whole();
+    server.signal('SIGHUP');
+    netcat.send('a late line\n');
+    netcat.end();
+    expect(await server.exit()).toBe(0);
+    expect(await server.logged('left')).toMatchObject({ name: 'netcat', reason: 'shutdown' });
+  });
+
   test('that only waits for peers to hang up is cut short by a second signal too', async () => {
     const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
     const netcat = await login(server.port, 'netcat');
