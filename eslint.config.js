@@ -24,7 +24,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session'],
-  ['protocol', 'text', 'endpoint'],
+  ['protocol', 'text', 'bytes', 'endpoint'],
 ];
 
 /** Also within a layer no file imports another. */

@@ -12,13 +12,14 @@ import {
 } from 'rxjs';
 import { type Accounts, splitAccount } from './accounts.ts';
 import { Attempts } from './attempts.ts';
+import { NEWLINE } from './bytes.ts';
 import type { Denial, SessionEvent, Verdict } from './events.ts';
 import { Limiter } from './limiter.ts';
 import type { Loaded } from './loaded.ts';
 import { nameProblem } from './names.ts';
 import { isHttpRequest } from './protocol.ts';
 import type { Session } from './session.ts';
-import { decode, detach, forgetMatch, trim } from './text.ts';
+import { detach, forgetMatch, trim } from './text.ts';
 
 /** Passwords that are hashed at a time: half of libuv's threads, and 32 MiB each. */
 const RUNNING = 2;
@@ -129,15 +130,15 @@ class Login {
         return;
       }
       if (event.type !== 'lines' || this.#session.name !== undefined) this.#out.next(event);
-      else this.#takeFirstLine(event.text);
+      else this.#takeFirstLine(event.block);
     }
   }
 
-  #takeFirstLine(text: string): void {
+  #takeFirstLine(block: Buffer): void {
     const session = this.#session;
-    const newline = text.indexOf('\n') + 1;
-    if (newline < text.length) this.#waiting.unshift({ type: 'lines', session, text: text.slice(newline) });
-    const line = trim(decode(text.slice(0, newline)));
+    const end = block.indexOf(NEWLINE) + 1;
+    if (end < block.length) this.#waiting.unshift({ type: 'lines', session, block: block.subarray(end) });
+    const line = trim(block.toString('utf8', 0, end));
     if (line === '') return;
     const { name, rest } = splitAccount(line);
     if (isHttpRequest(line)) {

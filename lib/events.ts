@@ -4,8 +4,8 @@ import type { Session } from './session.ts';
 /** What a session tells the broker. Lines cross as blocks, all that one chunk completed, never one by one. */
 export type SessionEvent =
   | { readonly type: 'opened'; readonly session: Session }
-  /** One or more whole lines, each with its newline, as one-byte characters (see `lines.ts`). */
-  | { readonly type: 'lines'; readonly session: Session; readonly text: string }
+  /** One or more whole lines, each with its newline, as they were read. */
+  | { readonly type: 'lines'; readonly session: Session; readonly block: Buffer }
   /** Where there are accounts, a line of a session without a name comes so: its name, without a password. */
   | { readonly type: 'login'; readonly session: Session; readonly line: string; readonly verdict: Verdict }
   /** A line over the limit was dropped. */

@@ -1,8 +1,9 @@
-import type { Piece } from './lines.ts';
+import { NEWLINE } from './bytes.ts';
+import { type Piece, overlong } from './lines.ts';
 import type { Session } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Characters of the first slice of a chunk, and how many times larger each next one is. */
+/** Bytes of the first slice of a chunk, and how many times larger each next one is. */
 const FIRST_SLICE = 4096;
 const GROWTH = 4;
 
@@ -57,30 +58,30 @@ export class Inlet {
   }
 
   #passOne(): void {
-    const [piece = ''] = this.#waiting;
-    const end = typeof piece === 'string' ? this.#endOfSlice(piece) : 0;
-    if (typeof piece !== 'string' || end === piece.length) {
+    const [piece = overlong] = this.#waiting;
+    const end = piece === overlong ? 0 : this.#endOfSlice(piece);
+    if (piece === overlong || end === piece.length) {
       this.#waiting.shift();
       this.#pass(piece);
       return;
     }
-    this.#waiting[0] = piece.slice(end);
-    this.#pass(piece.slice(0, end));
+    this.#waiting[0] = piece.subarray(end);
+    this.#pass(piece.subarray(0, end));
   }
 
-  #endOfSlice(text: string): number {
-    const whole = text.length <= this.#slice || !hasMany(text);
-    const end = whole ? text.length : text.indexOf('\n', this.#slice - 1) + 1;
+  #endOfSlice(block: Buffer): number {
+    const whole = block.length <= this.#slice || !hasMany(block);
+    const end = whole ? block.length : block.indexOf(NEWLINE, this.#slice - 1) + 1;
     this.#slice *= GROWTH;
-    return this.#throttle?.admit(text.slice(0, end)) ?? end;
+    return this.#throttle?.admit(block.subarray(0, end)) ?? end;
   }
 }
 
-/** Whether `text`, which is longer, begins with short lines. */
-function hasMany(text: string): boolean {
+/** Whether `block`, which is longer, begins with short lines. */
+function hasMany(block: Buffer): boolean {
   let at = 0;
   for (let line = 0; line < MANY; line += 1) {
-    at = text.indexOf('\n', at) + 1;
+    at = block.indexOf(NEWLINE, at) + 1;
     if (at === 0 || at > FIRST_SLICE) return false;
   }
   return true;

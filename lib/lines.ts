@@ -1,22 +1,25 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Transform } from 'node:stream';
 import split2 from 'split2';
-import { detach } from './text.ts';
+import { NEWLINE } from './bytes.ts';
 
 /** Stands in the stream of lines where a line over the limit was dropped. */
 export const overlong = Symbol('overlong');
 
 /** A block of lines, or the place of a dropped one. */
-export type Piece = string | typeof overlong;
+export type Piece = Buffer | typeof overlong;
 
-const BYTE_ORDER_MARK = '\xef\xbb\xbf';
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+const LINE_END = Buffer.of(NEWLINE);
+const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Cuts one-byte chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came in
- * parts, and all those that came whole. A last line that ends with the source instead of a newline gets one. Lines of more than `maxLine` bytes, the line end
- * not counted, are dropped, and `overlong` is emitted for each. A byte order mark before the first line is dropped.
+ * Cuts chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came in parts,
+ * and all those that came whole. A last line that ends with the source instead of a newline gets one. Lines of more than
+ * `maxLine` bytes, the line end not counted, are dropped, and `overlong` is emitted for each. A byte order mark before
+ * the first line is dropped.
  */
-export function lines(maxLine: number): OperatorFunction<string, Piece> {
+export function lines(maxLine: number): OperatorFunction<Buffer, Piece> {
   return (source) =>
     new Observable((out) => {
       const cutter = new Cutter(maxLine);
@@ -50,56 +53,59 @@ class Cutter {
   /** Made for the first chunk that does not end with its line: most sessions never send one. */
   #splitter: Splitter | undefined;
   /** What split2 put together: it hands that to its mapper at once, its readable side would keep it a while. */
-  #mended: string[] = [];
+  #mended: Buffer[] = [];
   #unfinished = false;
   #begun = false;
   /** First bytes that may become a byte order mark. */
-  #start = '';
+  #start: Buffer | undefined;
 
   constructor(maxLine: number) {
     this.#maxLine = maxLine;
   }
 
   /** The blocks that `chunk` completes. */
-  cut(chunk: string): Piece[] {
+  cut(chunk: Buffer): Piece[] {
     return this.#begun ? this.#cut(chunk) : this.#begin(chunk);
   }
 
   /** Drops a byte order mark from the first bytes, however they come. */
-  #begin(chunk: string): Piece[] {
-    const start = this.#start + chunk;
-    const undecided = start.length < BYTE_ORDER_MARK.length && BYTE_ORDER_MARK.startsWith(start);
-    this.#start = undecided ? start : '';
+  #begin(chunk: Buffer): Piece[] {
+    const start = this.#start === undefined ? chunk : Buffer.concat([this.#start, chunk]);
+    const { length } = BYTE_ORDER_MARK;
+    const marked = start.subarray(0, length).equals(BYTE_ORDER_MARK.subarray(0, start.length));
+    const undecided = marked && start.length < length;
+    this.#start = undecided ? start : undefined;
     if (undecided) return [];
     this.#begun = true;
-    return this.#cut(start.startsWith(BYTE_ORDER_MARK) ? start.slice(BYTE_ORDER_MARK.length) : start);
+    return this.#cut(marked ? start.subarray(length) : start);
   }
 
-  #cut(chunk: string): Piece[] {
-    const head = this.#unfinished ? chunk.indexOf('\n') + 1 : 0;
-    const tail = chunk.lastIndexOf('\n') + 1;
+  #cut(chunk: Buffer): Piece[] {
+    const head = this.#unfinished ? chunk.indexOf(NEWLINE) + 1 : 0;
+    const tail = chunk.lastIndexOf(NEWLINE) + 1;
     if (head === 0 && tail === chunk.length) return this.#withinLimit(chunk);
     return [
-      ...this.#mend(chunk.slice(0, head)),
-      ...this.#withinLimit(chunk.slice(head, tail)),
-      ...this.#mend(detach(chunk.slice(tail))),
+      ...this.#mend(chunk.subarray(0, head)),
+      ...this.#withinLimit(chunk.subarray(head, tail)),
+      ...this.#mend(chunk.subarray(tail)),
     ];
   }
 
   /** The last line, if it lacks its newline. split2's own flush would pass an over-long one. */
   end(): Piece[] {
-    if (this.#start !== '') return this.#cut(`${this.#start}\n`);
-    return this.#unfinished ? this.#cut('\n') : [];
+    if (this.#start !== undefined) return this.#cut(Buffer.concat([this.#start, LINE_END]));
+    return this.#unfinished ? this.#cut(LINE_END) : [];
   }
 
   /** The line that `part`, of one line, completes, if it does. */
-  #mend(part: string): Piece[] {
-    if (part === '') return [];
+  #mend(part: Buffer): Piece[] {
+    if (part.length === 0) return [];
     const splitter = (this.#splitter ??= this.#newSplitter());
     const skipping = splitter.overflow;
     this.#mended = [];
-    this.#unfinished = !part.endsWith('\n');
-    splitter.write(part);
+    this.#unfinished = part.at(-1) !== NEWLINE;
+    // One character a byte, so that split2 decodes nothing and counts bytes.
+    splitter.write(part.toString('latin1'));
     // A line that is skipped was announced when its skipping began.
     if (splitter.overflow) return skipping ? [] : [overlong];
     return this.#mended.flatMap((line) => this.#withinLimit(line));
@@ -112,7 +118,7 @@ class Cutter {
       maxLength: this.#maxLine + 1, // room for the `\r` of a line end
     };
     const keep = (line: string) => {
-      this.#mended.push(line);
+      this.#mended.push(Buffer.from(line, 'latin1'));
     };
     // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the concatenation
     // would copy it each time, which is quadratic for a line that is dribbled.
@@ -120,23 +126,23 @@ class Cutter {
     return split2(matcher, keep, options) as Splitter;
   }
 
-  #withinLimit(block: string): Piece[] {
-    if (block === '') return [];
+  #withinLimit(block: Buffer): Piece[] {
+    if (block.length === 0) return [];
     if (block.length <= this.#maxLine + 1) return [block];
     const pieces: Piece[] = [];
     let good = 0;
     let from = 0;
     while (from < block.length) {
-      const newline = block.indexOf('\n', from);
-      const length = newline - from - (block[newline - 1] === '\r' ? 1 : 0);
+      const newline = block.indexOf(NEWLINE, from);
+      const length = newline - from - (block[newline - 1] === CARRIAGE_RETURN ? 1 : 0);
       if (length > this.#maxLine) {
-        if (good < from) pieces.push(block.slice(good, from));
+        if (good < from) pieces.push(block.subarray(good, from));
         pieces.push(overlong);
         good = newline + 1;
       }
       from = newline + 1;
     }
-    if (good < block.length) pieces.push(block.slice(good));
+    if (good < block.length) pieces.push(block.subarray(good));
     return pieces;
   }
 }

@@ -22,7 +22,7 @@ export interface ReaderOptions {
 }
 
 /** The first byte of a TLS handshake, and of no name. */
-const TLS_HANDSHAKE = '\x16';
+const TLS_HANDSHAKE = 0x16;
 
 /** A connection that did not end as a chat does. */
 class SessionFailure extends Error {
@@ -58,7 +58,7 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
     };
     const inlet = new Inlet(session, throttle, (piece) => {
       if (piece === overlong) out.next({ type: 'overlong', session });
-      else out.next({ type: 'lines', session, text: piece });
+      else out.next({ type: 'lines', session, block: piece });
       if (session.name !== undefined) login.unsubscribe();
     });
     session.intake = {
@@ -120,13 +120,12 @@ export function reader(session: Session, options: ReaderOptions): Observable<Ses
   });
 }
 
-/** What a connection sends, as one-byte text; completes with its input, fails where the connection breaks first. */
-function chunks(socket: Duplex): Observable<string> {
+/** What a connection sends; completes with its input, fails where the connection breaks first. */
+function chunks(socket: Duplex): Observable<Buffer> {
   return new Observable((out) => {
     let first = true;
-    const onData = (data: Buffer) => {
-      const chunk = data.toString('latin1');
-      if (first && chunk.startsWith(TLS_HANDSHAKE)) out.error(new SessionFailure('not-chat'));
+    const onData = (chunk: Buffer) => {
+      if (first && chunk[0] === TLS_HANDSHAKE) out.error(new SessionFailure('not-chat'));
       else out.next(chunk);
       first = false;
     };

@@ -34,6 +34,8 @@ export interface Intake {
   readonly flush: () => void;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
 
 /**
@@ -43,8 +45,8 @@ const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
 export class Session {
   /** The login name, set by the broker; `undefined` until a login was accepted. */
   name: string | undefined = undefined;
-  /** What stands before the text of each message from here, as one-byte text; set by the broker with the name. */
-  prefix = '';
+  /** What stands before the text of each message from here; set by the broker with the name. */
+  prefix = NOTHING;
   /** Message lines taken from this session; counted by the broker. */
   accepted = 0;
   /** Messages that the broker made out for this session. */

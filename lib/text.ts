@@ -1,7 +1,4 @@
-/**
- * Text as it comes from the wire and as it may be shown. Lines travel as one-byte strings, each character one byte of
- * the socket, because plain ASCII, most of what is ever sent, then needs no decoding at all.
- */
+/** Text as it comes from the wire and as it may be shown. */
 
 /** C0 but tab and newline, DEL, C1. */
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
@@ -12,37 +9,6 @@ const FIRST_SPACE = /\p{White_Space}+/u;
 
 /** Characters shown of a piece of input that an error line repeats: room for every valid name. */
 const SHOWN = 64;
-
-/** Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a terminal. */
-export function isPlain(bytes: Buffer): boolean {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
-  const words = new Int32Array(bytes.buffer, aligned === 0 ? 0 : bytes.byteOffset, aligned);
-  for (let index = 0; index < aligned; index += 1) {
-    const word = words[index] ?? 0;
-    // Four bytes at once: the sign bit of one shows in the first sum below 0x20, in the second at 0x7f, or by itself.
-    if ((((word - 0x20202020) | (word + 0x01010101) | word) & 0x80808080) === 0) continue;
-    if (!areBytesPlain(bytes, 4 * index, 4 * index + 4)) return false;
-  }
-  return areBytesPlain(bytes, 4 * aligned, bytes.length);
-}
-
-function areBytesPlain(bytes: Buffer, from: number, to: number): boolean {
-  for (let index = from; index < to; index += 1) {
-    const byte = bytes[index] ?? 0;
-    if ((byte < 0x20 && byte !== 0x0a && byte !== 0x09) || byte > 0x7e) return false;
-  }
-  return true;
-}
-
-/** One-byte text as the UTF-8 that it is; what is not UTF-8 becomes U+FFFD. */
-export function decode(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
-}
-
-/** The one-byte text that stands for `text` on the wire: the inverse of `decode`. */
-export function encode(text: string): string {
-  return Buffer.from(text).toString('latin1');
-}
 
 export function trim(text: string): string {
   return text.replace(SURROUNDING_SPACE, '');

@@ -1,4 +1,5 @@
 import { type Subscription, asyncScheduler } from 'rxjs';
+import { NEWLINE } from './bytes.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -21,15 +22,15 @@ export class Throttle {
     this.#cost = 1000 / rate;
   }
 
-  /** How much of `text`, whole lines, may go on now: at least one line. Holds the session if that uses up its rate. */
-  admit(text: string): number {
+  /** How much of `block`, whole lines, may go on now: at least one line. Holds the session if that uses up its rate. */
+  admit(block: Buffer): number {
     const now = asyncScheduler.now();
     this.#paid = Math.max(now, this.#paid);
     const allowed = Math.max(1, Math.min(this.#rate, Math.floor((now + 1000 - this.#paid) / this.#cost)));
     let lines = 0;
     let end = 0;
-    while (lines < allowed && end < text.length) {
-      end = text.indexOf('\n', end) + 1;
+    while (lines < allowed && end < block.length) {
+      end = block.indexOf(NEWLINE, end) + 1;
       lines += 1;
     }
     this.#paid += lines * this.#cost;

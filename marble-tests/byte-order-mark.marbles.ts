@@ -1,5 +1,4 @@
-import { lines } from '../lib/lines.ts';
-import { inVirtualTime } from './marbles.ts';
+import { inVirtualTime, linesOfText } from './marbles.ts';
 
 const MARK = '\xef\xbb\xbf';
 
@@ -11,7 +10,7 @@ describe('A byte order mark', () => {
       const blocks = '      -ab-|';
       const subscription = '^---!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, {
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, {
         a: `one\n${MARK}two\n`,
         b: `${MARK}three\n`,
       });
@@ -26,7 +25,7 @@ describe('A byte order mark', () => {
       const blocks = '      ---d-|';
       const subscription = '^----!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, { d: 'one\n' });
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, { d: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );

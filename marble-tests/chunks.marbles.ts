@@ -1,6 +1,6 @@
 import { type Observable, concatMap, from, of, toArray } from 'rxjs';
-import { lines, overlong } from '../lib/lines.ts';
-import { inVirtualTime } from './marbles.ts';
+import { overlong } from '../lib/lines.ts';
+import { inVirtualTime, linesOfText } from './marbles.ts';
 
 const LIMIT = 8;
 const MARK = '\xef\xbb\xbf';
@@ -44,7 +44,7 @@ describe('Wherever the chunks are cut', () => {
           const result = '-----(l|)';
           const subscription = '^----!';
 
-          expectObservable(allLines(chunks$.pipe(lines(LIMIT)))).toBe(result, { l: meaning(text) });
+          expectObservable(allLines(chunks$.pipe(linesOfText(LIMIT)))).toBe(result, { l: meaning(text) });
           expectSubscriptions(chunks$.subscriptions).toBe(subscription);
         })();
       }

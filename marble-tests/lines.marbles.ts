@@ -1,6 +1,5 @@
 import { takeUntil } from 'rxjs';
-import { lines } from '../lib/lines.ts';
-import { inVirtualTime } from './marbles.ts';
+import { inVirtualTime, linesOfText } from './marbles.ts';
 
 const MARK = '\xef\xbb\xbf';
 
@@ -12,7 +11,11 @@ describe('Lines', () => {
       const blocks = '      -a-cd-|';
       const subscription = '^-----!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, { a: 'one\ntwo\n', c: 'three\n', d: 'four\n' });
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, {
+        a: 'one\ntwo\n',
+        c: 'three\n',
+        d: 'four\n',
+      });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -25,7 +28,7 @@ describe('Lines', () => {
       const subscription = '^-------!';
 
       const values = { a: 'one\r\n', b: 'two\r\n', c: 'th\rree\n' };
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, values);
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, values);
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -37,7 +40,7 @@ describe('Lines', () => {
       const blocks = '      -a---(b|)';
       const subscription = '^----!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, { a: 'one\n', b: 'two\n' });
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, { a: 'one\n', b: 'two\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -49,7 +52,7 @@ describe('Lines', () => {
       const blocks = '      -a--#';
       const subscription = '^---!';
 
-      expectObservable(chunks$.pipe(lines(10))).toBe(blocks, { a: 'one\n' });
+      expectObservable(chunks$.pipe(linesOfText(10))).toBe(blocks, { a: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -62,7 +65,7 @@ describe('Lines', () => {
       const blocks = '      -a--|----';
       const subscription = '^---!----';
 
-      expectObservable(chunks$.pipe(lines(10), takeUntil(drain$))).toBe(blocks, { a: 'one\n' });
+      expectObservable(chunks$.pipe(linesOfText(10), takeUntil(drain$))).toBe(blocks, { a: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -75,7 +78,7 @@ describe('Lines', () => {
       const blocks = '      -a-------';
       const subscription = '^---!----';
 
-      expectObservable(chunks$.pipe(lines(10)), run).toBe(blocks, { a: 'one\n' });
+      expectObservable(chunks$.pipe(linesOfText(10)), run).toBe(blocks, { a: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -90,7 +93,7 @@ describe('Lines', () => {
       const secondBlocks = '-----b|';
       const subscriptions = ['^---!--', '--^---!'];
 
-      const blocks$ = chunks$.pipe(lines(10));
+      const blocks$ = chunks$.pipe(linesOfText(10));
       expectObservable(blocks$, first).toBe(firstBlocks, { b: 'one\n' });
       expectObservable(blocks$, second).toBe(secondBlocks, { b: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscriptions);

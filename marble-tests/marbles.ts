@@ -18,6 +18,7 @@ import {
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { type BrokerOptions, broker } from '../lib/broker.ts';
 import type { Delivery, ServerEvent, SessionEvent } from '../lib/events.ts';
+import { type Piece, lines, overlong } from '../lib/lines.ts';
 import type { EndReason } from '../lib/protocol.ts';
 import { type Stages, pipeline } from '../lib/server.ts';
 import { Session } from '../lib/session.ts';
@@ -31,6 +32,17 @@ export function inVirtualTime(test: (helpers: RunHelpers) => void): () => void {
   };
 }
 
+/** `lines` with bytes written as one-byte text, which a diagram can show. */
+export function linesOfText(maxLine: number): OperatorFunction<string, string | typeof overlong> {
+  const textOf = (piece: Piece) => (piece === overlong ? piece : piece.toString('latin1'));
+  return (chunks$) =>
+    chunks$.pipe(
+      map((chunk) => Buffer.from(chunk, 'latin1')),
+      lines(maxLine),
+      map(textOf),
+    );
+}
+
 /** A session whose socket nobody is at the other end of. */
 export function peer(label: string): Session {
   return new Session(new PassThrough(), { through: label });
@@ -42,7 +54,7 @@ export type Inputs = ReadonlyMap<Session, Observable<string>>;
 /** Says what the real reader says of a session that types `text$`. */
 export function typing(session: Session, text$: Observable<string>): Observable<SessionEvent> {
   return text$.pipe(
-    map((text): SessionEvent => ({ type: 'lines', session, text: `${text}\n` })),
+    map((text): SessionEvent => ({ type: 'lines', session, block: Buffer.from(`${text}\n`) })),
     startWith<SessionEvent>({ type: 'opened', session }),
     endWith<SessionEvent>({ type: 'ended', session, reason: 'eof' }),
   );

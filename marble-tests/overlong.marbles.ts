@@ -1,5 +1,5 @@
-import { lines, overlong } from '../lib/lines.ts';
-import { inVirtualTime } from './marbles.ts';
+import { overlong } from '../lib/lines.ts';
+import { inVirtualTime, linesOfText } from './marbles.ts';
 
 describe('A line over the limit', () => {
   it(
@@ -9,7 +9,7 @@ describe('A line over the limit', () => {
       const blocks = '      -(aobo)-|';
       const subscription = '^-------!';
 
-      expectObservable(chunks$.pipe(lines(5))).toBe(blocks, {
+      expectObservable(chunks$.pipe(linesOfText(5))).toBe(blocks, {
         a: '12345\n',
         b: '12\r\n12345\r\n',
         o: overlong,
@@ -25,7 +25,7 @@ describe('A line over the limit', () => {
       const blocks = '      -o--e-|';
       const subscription = '^-----!';
 
-      expectObservable(chunks$.pipe(lines(5))).toBe(blocks, { o: overlong, e: 'one\n' });
+      expectObservable(chunks$.pipe(linesOfText(5))).toBe(blocks, { o: overlong, e: 'one\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -37,7 +37,7 @@ describe('A line over the limit', () => {
       const blocks = '      o-(eo)c-|';
       const subscription = '^-------!';
 
-      expectObservable(chunks$.pipe(lines(5))).toBe(blocks, { o: overlong, e: 'one\n', c: 'two\n' });
+      expectObservable(chunks$.pipe(linesOfText(5))).toBe(blocks, { o: overlong, e: 'one\n', c: 'two\n' });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -49,7 +49,7 @@ describe('A line over the limit', () => {
       const blocks = '      -ao--|';
       const subscription = '^----!';
 
-      expectObservable(chunks$.pipe(lines(5))).toBe(blocks, { a: 'one\n', o: overlong });
+      expectObservable(chunks$.pipe(linesOfText(5))).toBe(blocks, { a: 'one\n', o: overlong });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );
@@ -62,7 +62,7 @@ describe('A line over the limit', () => {
       const subscription = '^----!';
 
       // Until then its last byte could have been half a line end.
-      expectObservable(chunks$.pipe(lines(5))).toBe(blocks, { o: overlong });
+      expectObservable(chunks$.pipe(linesOfText(5))).toBe(blocks, { o: overlong });
       expectSubscriptions(chunks$.subscriptions).toBe(subscription);
     }),
   );

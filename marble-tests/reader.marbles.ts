@@ -16,7 +16,7 @@ function feed({ socket }: Session, input$: Observable<string>): void {
 }
 
 function showEvent(event: SessionEvent): string {
-  if (event.type === 'lines') return event.text;
+  if (event.type === 'lines') return event.block.toString('latin1');
   return event.type === 'ended' ? `ended ${event.reason}` : event.type;
 }
 

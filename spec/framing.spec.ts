@@ -341,11 +341,11 @@ describe('lines', () => {
   /** What becomes of `chunks`, blocks run together. */
   function cut(chunks: readonly string[], maxLine: number): string[] {
     const pieces: string[] = [];
-    from(chunks)
+    from(chunks.map((chunk) => Buffer.from(chunk)))
       .pipe(lines(maxLine))
       .subscribe((piece) => {
         if (piece === overlong) pieces.push('<overlong>');
-        else pieces.push(...piece.split(/(?<=\n)/));
+        else pieces.push(...piece.toString().split(/(?<=\n)/));
       });
     return pieces;
   }

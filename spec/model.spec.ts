@@ -245,15 +245,15 @@ function playDirectly({ peers, steps }: Play, { maxLine, plain, allowControlChar
   });
   const inputs = Array.from({ length: peers }, (_, index) => {
     const session = new Session(new PassThrough(), { through: String(index) });
-    const chunks$ = new Subject<string>();
+    const chunks$ = new Subject<Buffer>();
     sent.set(session, []);
     open.add(session);
     events$.next({ type: 'opened', session });
     chunks$
       .pipe(
         lines(maxLine),
-        map((text): SessionEvent =>
-          text === overlong ? { type: 'overlong', session } : { type: 'lines', session, text },
+        map((block): SessionEvent =>
+          block === overlong ? { type: 'overlong', session } : { type: 'lines', session, block },
         ),
         endWith<SessionEvent>({ type: 'ended', session, reason: 'eof' }),
       )
@@ -263,7 +263,7 @@ function playDirectly({ peers, steps }: Play, { maxLine, plain, allowControlChar
     return chunks$;
   });
   for (const { peer, chunk, end } of steps) {
-    if (chunk.length > 0) inputs[peer]?.next(chunk.toString('latin1'));
+    if (chunk.length > 0) inputs[peer]?.next(chunk);
     if (end) inputs[peer]?.complete();
   }
   events$.complete();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, lastValueFrom } from 'rxjs';
-import { lines } from '../lib/lines.ts';
+import { lines, overlong } from '../lib/lines.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { Server, stopServers } from './support/server.ts';
@@ -140,21 +140,21 @@ describe('the heap', () => {
 });
 
 describe('a line that is dribbled', () => {
-  const CHUNK = 'x'.repeat(16);
+  const CHUNK = Buffer.alloc(16, 'x');
 
   /** ms of CPU, which other processes take no part of, that a line of `size` bytes in tiny chunks costs. */
   async function cost(size: number, maxLine: number): Promise<number> {
-    const source = new Subject<string>();
+    const source = new Subject<Buffer>();
     let length = 0;
-    const taken = lastValueFrom(source.pipe(lines(maxLine)), { defaultValue: '' });
+    const taken = lastValueFrom(source.pipe(lines(maxLine)), { defaultValue: overlong });
     collectGarbage();
     const began = process.cpuUsage();
     for (; length < size; length += CHUNK.length) source.next(CHUNK);
-    source.next('\n');
+    source.next(Buffer.from('\n'));
     const { user, system } = process.cpuUsage(began);
     source.complete();
     const piece = await taken;
-    expect(typeof piece === 'string' ? piece.length : 'dropped').toBe(size > maxLine ? 'dropped' : size + 1);
+    expect(typeof piece === 'symbol' ? 'dropped' : piece.length).toBe(size > maxLine ? 'dropped' : size + 1);
     return (user + system) / 1000;
   }
 

@@ -1,4 +1,4 @@
-import { abbreviate, decode, defang, detach, encode, isPlain, splitWord, trim } from '../lib/text.ts';
+import { abbreviate, defang, detach, splitWord, trim } from '../lib/text.ts';
 import { Server, stopServers } from './support/server.ts';
 
 afterEach(stopServers);
@@ -29,25 +29,6 @@ describe('defang', () => {
 
   it('takes the teeth out of every control in a row', () => {
     expect(defang('\x1b]0;title\x07\x1b[2J')).toBe('\u241b]0;title\u2407\u241b[2J');
-  });
-});
-
-describe('decode and encode', () => {
-  it('read one-byte text as UTF-8 and write it back', () => {
-    const text = 'plain, \u00fcml\u00e4ut, \u4e2d, \u{1f642}, \0, \u00a0, \u0085';
-    const bytes = Buffer.from(text).toString('latin1');
-    expect(decode(bytes)).toBe(text);
-    expect(encode(text)).toBe(bytes);
-  });
-
-  it.each([
-    ['a lone continuation byte', [0x80], '\ufffd'],
-    ['a sequence cut short', [0x61, 0xe2, 0x82], 'a\ufffd'],
-    ['an overlong form', [0xc0, 0xaf], '\ufffd\ufffd'],
-    ['a surrogate', [0xed, 0xa0, 0x80], '\ufffd\ufffd\ufffd'],
-    ['a byte that never occurs', [0xff, 0x61], '\ufffda'],
-  ])('show %s as U+FFFD', (_what, bytes, text) => {
-    expect(decode(String.fromCharCode(...bytes))).toBe(text);
   });
 });
 
@@ -89,30 +70,6 @@ describe('abbreviate', () => {
   it('never cuts a character in two', () => {
     expect(abbreviate('\u{1f642}'.repeat(65))).toBe(`${'\u{1f642}'.repeat(64)}\u2026`);
     expect(abbreviate(`a${'\u{1f642}'.repeat(1000)}`)).toBe(`a${'\u{1f642}'.repeat(63)}\u2026`);
-  });
-});
-
-describe('isPlain', () => {
-  it('holds for printable ASCII, tabs and newlines', () => {
-    expect(isPlain(Buffer.from(''))).toBe(true);
-    expect(isPlain(Buffer.from(`${String.fromCharCode(...range(0x20, 0x7e))}\t\n`))).toBe(true);
-  });
-
-  it('does not hold with any other byte, wherever it stands', () => {
-    for (const code of [...C0_AND_DEL, ...range(0x80, 0xff)]) {
-      // Every place in a word, at both ends and beyond the last whole one, and beside bytes that carry into it.
-      for (const neighbour of [0x20, 0x7e, 0x0a]) {
-        for (let length = 1; length < 14; length += 1) {
-          for (let at = 0; at < length; at += 1) {
-            const bytes = Buffer.alloc(length, neighbour);
-            expect(isPlain(bytes)).toBe(true);
-            bytes[at] = code;
-            expect([code, at, isPlain(bytes)]).toEqual([code, at, false]);
-            expect(isPlain(Buffer.concat([Buffer.from(' '), bytes]).subarray(1))).toBe(false);
-          }
-        }
-      }
-    }
   });
 });
 
