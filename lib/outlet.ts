@@ -3,9 +3,12 @@ import { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 import { Watch } from './watch.ts';
 
-/** Lines to write, whole, and how many of them are messages. */
+/** Lines to write, whole, in one system call. */
 export interface Write {
-  readonly bytes: Buffer;
+  readonly parts: readonly Buffer[];
+  /** Bytes of all parts. */
+  readonly size: number;
+  /** How many of the lines are messages. */
   readonly count: number;
 }
 
@@ -52,14 +55,17 @@ export class Outlet {
    * Writes; the answer is whether one can go on. It is `false` once the outlet has failed, and a promise only where one
    * has to wait.
    */
-  write({ bytes, count }: Write): boolean | Promise<boolean> {
+  write({ parts, size, count }: Write): boolean | Promise<boolean> {
     const { socket } = this.#session;
-    if (bytes.length === 0) return true;
     if (socket.destroyed) this.fail('reset');
     if (this.#failure !== undefined) return false;
     this.#outstanding += 1;
-    this.#ledger.note(bytes.length, count);
-    socket.write(bytes, this.#onWritten);
+    this.#ledger.note(size, count);
+    if (parts.length > 1) socket.cork();
+    for (const [index, part] of parts.entries()) {
+      socket.write(part, index === parts.length - 1 ? this.#onWritten : undefined);
+    }
+    if (parts.length > 1) socket.uncork();
     if (socket.writableLength === 0) {
       // The kernel had room: the bytes are gone before the callback comes.
       this.#session.delivered += count;

@@ -32,6 +32,7 @@ import { HANDSHAKES } from './secure.ts';
 import type { Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
+import { Turn } from './turn.ts';
 import { writer } from './writer.ts';
 
 /** The stages that the pipeline is made of; the tests put others in their place. */
@@ -89,6 +90,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
     const whole = new Backlog(settings.maxPendingTotal);
+    const turn = new Turn(whole);
     settings.meter?.attach(tally.open, whole);
     const tell = (event: ServerEvent) => {
       out.next(event);
@@ -117,7 +119,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       reader: admit === undefined ? read : (session) => read(session).pipe(admit(session)),
       broker: broker(settings, tell),
       writer: (deliveries) =>
-        writer(deliveries, settings, whole, (session, reason) => {
+        writer(deliveries, settings, whole, turn, (session, reason) => {
           tally.depart(session, reason);
           settings.meter?.depart(session);
           const { name, remote, accepted, delivered, abandoned } = session;

@@ -8,7 +8,7 @@ import type { Meter } from './meter.ts';
 import { Outlet, type Write } from './outlet.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
-import { atEndOfTurn } from './turn.ts';
+import type { Turn } from './turn.ts';
 
 export interface WriterOptions extends LingerOptions {
   /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
@@ -41,11 +41,13 @@ const SMALL = 16 * 1024;
  * hears of it, and by then the session's counts are final.
  *
  * @param whole what waits for all recipients together
+ * @param turn how long small writes wait for more
  */
 export function writer(
   deliveries: GroupedObservable<Session, Delivery>,
   options: WriterOptions,
   whole: Backlog,
+  turn: Turn,
   depart: (session: Session, reason: EndReason) => void,
 ): Observable<never> {
   return new Observable((out) => {
@@ -73,7 +75,7 @@ export function writer(
     const enough = () =>
       new Promise<void>((resolve) => {
         goOn = resolve;
-        atEndOfTurn(resolve);
+        turn.atEnd(resolve);
       });
     const write = async (): Promise<void> => {
       let end: EndReason = 'shutdown';
@@ -84,11 +86,14 @@ export function writer(
         for (const piece of writes(batch)) {
           const taken = outlet.write(piece);
           if (taken === true || (await taken)) stopwatch?.written(piece.count);
-          size += piece.bytes.length;
-          backlog.remove(piece.bytes.length);
+          size += piece.size;
+          backlog.remove(piece.size);
         }
         if (outlet.failure !== undefined) session.dismiss(outlet.failure);
         end = batch.at(-1)?.end ?? end;
+        // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies young
+        // costs next to nothing, garbage that does not is collected by halting everything.
+        batch.length = 0;
         if (size < SMALL) await enough();
       }
       reason = outlet.failure ?? end;
@@ -114,28 +119,34 @@ function lastWords(reason: EndReason, accepted: number, delivered: number): stri
   return complaint + closing(reason, accepted, delivered);
 }
 
-/** Joins deliveries into as few writes as their size allows; a large one is not copied for that. */
-function writes(batch: readonly Delivery[]): readonly Write[] {
-  if (batch.length === 1) return batch;
+/** Joins deliveries into as few writes as their size allows: small ones are copied together, large ones stay apart. */
+function writes(batch: readonly Delivery[]): Write[] {
   const joined: Write[] = [];
   let parts: Buffer[] = [];
+  let small: Buffer[] = [];
   let size = 0;
   let count = 0;
+  const join = () => {
+    const [only] = small;
+    if (only !== undefined) parts.push(small.length === 1 ? only : Buffer.concat(small));
+    small = [];
+  };
   const flush = () => {
-    if (size > 0) joined.push({ bytes: Buffer.concat(parts, size), count });
+    join();
+    if (size > 0) joined.push({ parts, size, count });
     parts = [];
     size = count = 0;
   };
-  for (const delivery of batch) {
-    if (delivery.bytes.length >= SMALL) {
-      flush();
-      joined.push(delivery);
-      continue;
+  for (const { bytes, count: messages } of batch) {
+    if (size + bytes.length > WRITE_SIZE) flush();
+    if (bytes.length >= SMALL) {
+      join();
+      parts.push(bytes);
+    } else if (bytes.length > 0) {
+      small.push(bytes);
     }
-    if (size + delivery.bytes.length > WRITE_SIZE) flush();
-    parts.push(delivery.bytes);
-    size += delivery.bytes.length;
-    count += delivery.count;
+    size += bytes.length;
+    count += messages;
   }
   flush();
   return joined;
