@@ -43,8 +43,8 @@ const LINE_END = Buffer.of(NEWLINE);
  * The operator between what sessions say and what they are to hear. It alone knows who is here, so it alone can tell a
  * login from a message; it logs sessions in and out, makes out messages to their recipients, and answers.
  *
- * The first delivery to a session, empty, comes with its opening, and one with an `end` is the last: those two are the
- * bounds of the session's group downstream.
+ * The first delivery to a session, empty, comes with its opening, and opens its group downstream; one with an `end` is
+ * the last, and the group is concluded with it.
  */
 export function broker(
   options: BrokerOptions,
@@ -172,9 +172,9 @@ class Broker {
       if (recipient === undefined) missing.push(name);
       else to.push(recipient);
     }
-    // A copy: the block itself is not to be kept for it.
+    // Copies: neither the block nor spare room is to be kept as long as that.
     const head = Buffer.from(block.subarray(at, at + colon + 1));
-    const route = { head, version: this.#roster.version, to, missing };
+    const route = { head, version: this.#roster.version, to: to.slice(), missing: missing.slice() };
     this.#routes.set(session, route);
     return route;
   }
@@ -291,6 +291,7 @@ class Broker {
     this.#reply(session, emit);
     this.#roster.leave(session);
     emit({ to: session, bytes: NOTHING, count: 0, from: session, end: reason });
+    session.conclude();
     session.dismiss(reason);
   }
 

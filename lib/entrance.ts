@@ -55,9 +55,12 @@ export function entrance(
 }
 
 /** A session of a connection that came from somewhere. */
-export function enter(connection: Connection, origin: Origin): Session {
+export function enter(connection: Connection, { through, certificate }: Origin): Session {
   // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
-  connection.on('error', () => {});
+  connection.on('error', ignore);
   const { remoteAddress: address, remotePort: port } = connection;
-  return new Session(connection, { ...origin, address, port });
+  return new Session(connection, { through, address, port, certificate });
 }
+
+/** One for all: there may be ten thousand. */
+function ignore(): void {}

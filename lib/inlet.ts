@@ -10,22 +10,29 @@ const GROWTH = 4;
 /** Lines that one finds in a first slice where lines are short. */
 const MANY = FIRST_SLICE / 64;
 
+/** Where the lines go that are let in. */
+export interface Beyond {
+  readonly pass: (piece: Piece) => void;
+  /** All is in. */
+  readonly finish: () => void;
+}
+
 /**
  * Lets the lines of a session into the pipeline, and none while it is held. A chunk of short lines goes in by slices,
  * small ones first: they become many times their size on the way, and their sender is to be held before all of them did.
  */
 export class Inlet {
   readonly #session: Session;
-  readonly #pass: (piece: Piece) => void;
   readonly #throttle: Throttle | undefined;
+  readonly #beyond: Beyond;
   #waiting: Piece[] = [];
   #slice = FIRST_SLICE;
-  #finish: (() => void) | undefined;
+  #ended = false;
 
-  constructor(session: Session, throttle: Throttle | undefined, pass: (piece: Piece) => void) {
+  constructor(session: Session, throttle: Throttle | undefined, beyond: Beyond) {
     this.#session = session;
     this.#throttle = throttle;
-    this.#pass = pass;
+    this.#beyond = beyond;
   }
 
   push(piece: Piece): void {
@@ -33,9 +40,9 @@ export class Inlet {
     this.resume();
   }
 
-  /** Calls `finish` when all that came is in. */
-  end(finish: () => void): void {
-    this.#finish = finish;
+  /** Nothing more comes. */
+  end(): void {
+    this.#ended = true;
     this.resume();
   }
 
@@ -46,15 +53,15 @@ export class Inlet {
       if (this.#session.held) return;
       this.#passOne();
     }
-    this.#finish?.();
+    if (this.#ended) this.#beyond.finish();
   }
 
   /** Lets all in, held or not. */
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const piece of waiting) this.#pass(piece);
-    this.#finish?.();
+    for (const piece of waiting) this.#beyond.pass(piece);
+    if (this.#ended) this.#beyond.finish();
   }
 
   #passOne(): void {
@@ -62,11 +69,11 @@ export class Inlet {
     const end = piece === overlong ? 0 : this.#endOfSlice(piece);
     if (piece === overlong || end === piece.length) {
       this.#waiting.shift();
-      this.#pass(piece);
+      this.#beyond.pass(piece);
       return;
     }
     this.#waiting[0] = piece.subarray(end);
-    this.#pass(piece.subarray(0, end));
+    this.#beyond.pass(piece.subarray(0, end));
   }
 
   #endOfSlice(block: Buffer): number {

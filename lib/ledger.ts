@@ -9,7 +9,7 @@ const KEPT = 8 * 2 ** 20;
  * messages the last so many bytes held.
  */
 export class Ledger {
-  #pages: { bytes: number; messages: number }[] = [];
+  #pages = [{ bytes: 0, messages: 0 }];
   /** On all pages. */
   #bytes = 0;
 

@@ -1,4 +1,4 @@
-import { Observable, type OperatorFunction } from 'rxjs';
+import { Observable, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
 import type { Transform } from 'node:stream';
 import split2 from 'split2';
 import { NEWLINE } from './bytes.ts';
@@ -20,25 +20,7 @@ const CARRIAGE_RETURN = 0x0d;
  * the first line is dropped.
  */
 export function lines(maxLine: number): OperatorFunction<Buffer, Piece> {
-  return (source) =>
-    new Observable((out) => {
-      const cutter = new Cutter(maxLine);
-      const pass = (pieces: readonly Piece[]) => {
-        for (const piece of pieces) out.next(piece);
-      };
-      return source.subscribe({
-        next: (chunk) => {
-          pass(cutter.cut(chunk));
-        },
-        error: (failure: unknown) => {
-          out.error(failure);
-        },
-        complete: () => {
-          pass(cutter.end());
-          out.complete();
-        },
-      });
-    });
+  return (source) => new Observable((out) => source.subscribe(new Cutter(maxLine, out)));
 }
 
 /** What split2 makes, with the flag by which it marks that it is skipping to the end of an over-long line. */
@@ -48,24 +30,40 @@ type Splitter = Transform & { readonly overflow: boolean };
  * split2 puts the lines together that do not come whole, and keeps their limit. The whole lines in the midst of a chunk
  * pass it by, as the block that they are; and its `maxLength` judges unfinished lines only, so the others are judged here.
  */
-class Cutter {
+class Cutter implements Observer<Buffer> {
   readonly #maxLine: number;
+  readonly #out: Subscriber<Piece>;
   /** Made for the first chunk that does not end with its line: most sessions never send one. */
   #splitter: Splitter | undefined;
   /** What split2 put together: it hands that to its mapper at once, its readable side would keep it a while. */
-  #mended: Buffer[] = [];
+  #mended: Buffer[] | undefined;
   #unfinished = false;
   #begun = false;
   /** First bytes that may become a byte order mark. */
   #start: Buffer | undefined;
 
-  constructor(maxLine: number) {
+  constructor(maxLine: number, out: Subscriber<Piece>) {
     this.#maxLine = maxLine;
+    this.#out = out;
   }
 
-  /** The blocks that `chunk` completes. */
-  cut(chunk: Buffer): Piece[] {
-    return this.#begun ? this.#cut(chunk) : this.#begin(chunk);
+  next(chunk: Buffer): void {
+    this.#pass(this.#begun ? this.#cut(chunk) : this.#begin(chunk));
+  }
+
+  error(failure: unknown): void {
+    this.#out.error(failure);
+  }
+
+  /** Passes the last line, if it lacks its newline. split2's own flush would pass an over-long one. */
+  complete(): void {
+    if (this.#start !== undefined) this.#pass(this.#cut(Buffer.concat([this.#start, LINE_END])));
+    else if (this.#unfinished) this.#pass(this.#cut(LINE_END));
+    this.#out.complete();
+  }
+
+  #pass(pieces: readonly Piece[]): void {
+    for (const piece of pieces) this.#out.next(piece);
   }
 
   /** Drops a byte order mark from the first bytes, however they come. */
@@ -91,24 +89,19 @@ class Cutter {
     ];
   }
 
-  /** The last line, if it lacks its newline. split2's own flush would pass an over-long one. */
-  end(): Piece[] {
-    if (this.#start !== undefined) return this.#cut(Buffer.concat([this.#start, LINE_END]));
-    return this.#unfinished ? this.#cut(LINE_END) : [];
-  }
-
   /** The line that `part`, of one line, completes, if it does. */
   #mend(part: Buffer): Piece[] {
     if (part.length === 0) return [];
     const splitter = (this.#splitter ??= this.#newSplitter());
     const skipping = splitter.overflow;
-    this.#mended = [];
+    const mended: Buffer[] = [];
+    this.#mended = mended;
     this.#unfinished = part.at(-1) !== NEWLINE;
     // One character a byte, so that split2 decodes nothing and counts bytes.
     splitter.write(part.toString('latin1'));
     // A line that is skipped was announced when its skipping began.
     if (splitter.overflow) return skipping ? [] : [overlong];
-    return this.#mended.flatMap((line) => this.#withinLimit(line));
+    return mended.flatMap((line) => this.#withinLimit(line));
   }
 
   #newSplitter(): Splitter {
@@ -118,7 +111,7 @@ class Cutter {
       maxLength: this.#maxLine + 1, // room for the `\r` of a line end
     };
     const keep = (line: string) => {
-      this.#mended.push(Buffer.from(line, 'latin1'));
+      this.#mended?.push(Buffer.from(line, 'latin1'));
     };
     // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the concatenation
     // would copy it each time, which is quadratic for a line that is dribbled.

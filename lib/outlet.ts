@@ -1,3 +1,4 @@
+import type { Backlog } from './backlog.ts';
 import { unacknowledgedNow, untaken } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
@@ -19,7 +20,8 @@ export interface Write {
 export class Outlet {
   readonly #session: Session;
   readonly #timeout: number;
-  readonly #tolerable: () => boolean;
+  readonly #backlog: Backlog;
+  readonly #tolerable: number;
   readonly #ledger = new Ledger();
   #failure: 'slow-consumer' | 'reset' | undefined;
   /** Writes that the socket has not reported back about. */
@@ -30,13 +32,16 @@ export class Outlet {
 
   /**
    * @param timeout ms that a peer may take nothing while something waits for it
-   * @param tolerable whether what waits is not too much
+   * @param backlog what waits
+   * @param tolerable bytes of it that are not too much
    */
-  constructor(session: Session, timeout: number, tolerable: () => boolean) {
+  constructor(session: Session, timeout: number, backlog: Backlog, tolerable: number) {
     this.#session = session;
     this.#timeout = timeout;
+    this.#backlog = backlog;
     this.#tolerable = tolerable;
-    session.socket.once('close', () => {
+    // It comes once, and `once` would cost each connection a wrapper for that.
+    session.socket.on('close', () => {
       this.fail('reset');
     });
   }
@@ -73,7 +78,8 @@ export class Outlet {
     }
     this.#inFlight = count;
     return new Promise((resolve) => {
-      const watch = new Watch(socket, this.#timeout, this.#tolerable, () => {
+      const tolerable = () => this.#backlog.bytes <= this.#tolerable;
+      const watch = new Watch(socket, this.#timeout, tolerable, () => {
         this.fail('slow-consumer');
       });
       this.#settle = (taken) => {

@@ -1,11 +1,19 @@
 import type { Duplex } from 'node:stream';
-import { Observable, asapScheduler, asyncScheduler } from 'rxjs';
+import {
+  Observable,
+  type Observer,
+  type Subscriber,
+  type Subscription,
+  type Unsubscribable,
+  asapScheduler,
+  asyncScheduler,
+} from 'rxjs';
 import type { SessionEvent } from './events.ts';
 import { Inlet } from './inlet.ts';
-import { lines, overlong } from './lines.ts';
+import { type Piece, lines, overlong } from './lines.ts';
 import type { Meter } from './meter.ts';
 import type { EndReason } from './protocol.ts';
-import type { Session } from './session.ts';
+import type { Intake, Session } from './session.ts';
 import { Throttle } from './throttle.ts';
 
 export interface ReaderOptions {
@@ -41,83 +49,129 @@ class SessionFailure extends Error {
  * shutdown does, hears no `ended`; either way what the peer still sends is read and discarded from then on.
  */
 export function reader(session: Session, options: ReaderOptions): Observable<SessionEvent> {
-  const { maxLine, loginTimeout, idleTimeout, maxRate, meter } = options;
-  // One Observable and no chain of operators: this is what an idle connection costs, ten thousand times.
   return new Observable((out) => {
-    const throttle = maxRate > 0 ? new Throttle(session, maxRate) : undefined;
-    let heard = asyncScheduler.now();
-
-    const end = (reason: EndReason) => {
-      out.next({ type: 'ended', session, reason });
-      out.complete();
-    };
-    const later = (action: () => void) => {
-      asapScheduler.schedule(() => {
-        if (!out.closed) action();
-      });
-    };
-    const inlet = new Inlet(session, throttle, (piece) => {
-      if (piece === overlong) out.next({ type: 'overlong', session });
-      else out.next({ type: 'lines', session, block: piece });
-      if (session.name !== undefined) login.unsubscribe();
-    });
-    session.intake = {
-      dismiss: (reason) => {
-        later(() => {
-          end(reason);
-        });
-      },
-      resume: () => {
-        later(() => {
-          inlet.resume();
-        });
-      },
-      flush: () => {
-        inlet.flush();
-      },
-    };
-    const login = asyncScheduler.schedule(() => {
-      if (session.name === undefined) end('login-timeout');
-    }, loginTimeout);
-    out.add(login);
-    if (idleTimeout > 0) {
-      const check = asyncScheduler.schedule(function () {
-        const left = session.held ? idleTimeout : heard + idleTimeout - asyncScheduler.now();
-        if (left <= 0) end('idle');
-        else this.schedule(undefined, left);
-      }, idleTimeout);
-      out.add(check);
-    }
-    out.add(() => {
-      throttle?.release();
-      session.discard();
-    });
-
-    out.next({ type: 'opened', session });
-    const input = chunks(session.socket)
-      .pipe(lines(maxLine))
-      .subscribe({
-        next: (piece) => {
-          if (idleTimeout > 0) heard = asyncScheduler.now();
-          if (meter !== undefined) session.readAt = performance.now();
-          inlet.push(piece);
-        },
-        error: (failure: unknown) => {
-          if (!(failure instanceof SessionFailure)) {
-            out.error(failure);
-            return;
-          }
-          inlet.flush();
-          end(failure.reason);
-        },
-        complete: () => {
-          inlet.end(() => {
-            end('eof');
-          });
-        },
-      });
-    out.add(input);
+    const reading = new Reading(session, options, out);
+    out.add(reading);
+    reading.begin();
   });
+}
+
+/** An object and no chain of operators: this is what an idle connection costs, ten thousand times. */
+class Reading implements Observer<Piece>, Intake, Unsubscribable {
+  readonly #session: Session;
+  readonly #options: ReaderOptions;
+  readonly #out: Subscriber<SessionEvent>;
+  readonly #throttle: Throttle | undefined;
+  readonly #inlet: Inlet;
+  #input: Subscription | undefined;
+  /** Due if no login comes. */
+  #login: Subscription | undefined;
+  #silence: Subscription | undefined;
+  #heard = 0;
+
+  constructor(session: Session, options: ReaderOptions, out: Subscriber<SessionEvent>) {
+    this.#session = session;
+    this.#options = options;
+    this.#out = out;
+    this.#throttle = options.maxRate > 0 ? new Throttle(session, options.maxRate) : undefined;
+    this.#inlet = new Inlet(session, this.#throttle, this);
+  }
+
+  begin(): void {
+    const { maxLine, loginTimeout, idleTimeout } = this.#options;
+    this.#session.intake = this;
+    this.#login = asyncScheduler.schedule(() => {
+      if (this.#session.name === undefined) this.#end('login-timeout');
+    }, loginTimeout);
+    if (idleTimeout > 0) this.#watchSilence(idleTimeout);
+    this.#out.next({ type: 'opened', session: this.#session });
+    const input = chunks(this.#session.socket).pipe(lines(maxLine)).subscribe(this);
+    // Whoever heard of the opening may have ended it.
+    if (this.#out.closed) input.unsubscribe();
+    else this.#input = input;
+  }
+
+  next(piece: Piece): void {
+    if (this.#silence !== undefined) this.#heard = asyncScheduler.now();
+    if (this.#options.meter !== undefined) this.#session.readAt = performance.now();
+    this.#inlet.push(piece);
+  }
+
+  error(failure: unknown): void {
+    if (failure instanceof SessionFailure) {
+      this.#inlet.flush();
+      this.#end(failure.reason);
+    } else {
+      this.#out.error(failure);
+    }
+  }
+
+  complete(): void {
+    this.#inlet.end();
+  }
+
+  /** What the inlet lets in. */
+  pass(piece: Piece): void {
+    const session = this.#session;
+    if (piece === overlong) this.#out.next({ type: 'overlong', session });
+    else this.#out.next({ type: 'lines', session, block: piece });
+    if (this.#login === undefined || session.name === undefined) return;
+    this.#login.unsubscribe();
+    this.#login = undefined;
+  }
+
+  /** All that came is in. */
+  finish(): void {
+    this.#end('eof');
+  }
+
+  dismiss(reason: EndReason): void {
+    this.#later(() => {
+      this.#end(reason);
+    });
+  }
+
+  resume(): void {
+    this.#later(() => {
+      this.#inlet.resume();
+    });
+  }
+
+  flush(): void {
+    this.#inlet.flush();
+  }
+
+  unsubscribe(): void {
+    this.#input?.unsubscribe();
+    this.#login?.unsubscribe();
+    this.#silence?.unsubscribe();
+    this.#throttle?.release();
+    this.#session.discard();
+  }
+
+  #end(reason: EndReason): void {
+    this.#out.next({ type: 'ended', session: this.#session, reason });
+    this.#out.complete();
+  }
+
+  #later(action: () => void): void {
+    asapScheduler.schedule(() => {
+      if (!this.#out.closed) action();
+    });
+  }
+
+  #watchSilence(idleTimeout: number): void {
+    this.#heard = asyncScheduler.now();
+    const left = () => (this.#session.held ? idleTimeout : this.#heard + idleTimeout - asyncScheduler.now());
+    const end = () => {
+      this.#end('idle');
+    };
+    this.#silence = asyncScheduler.schedule(function () {
+      const ms = left();
+      if (ms <= 0) end();
+      else this.schedule(undefined, ms);
+    }, idleTimeout);
+  }
 }
 
 /** What a connection sends; completes with its input, fails where the connection breaks first. */

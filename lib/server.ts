@@ -6,7 +6,6 @@ import {
   Subject,
   concat,
   defer,
-  filter,
   groupBy,
   interval,
   map,
@@ -33,7 +32,7 @@ import type { Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { Turn } from './turn.ts';
-import { writer } from './writer.ts';
+import { type Outflow, writer } from './writer.ts';
 
 /** The stages that the pipeline is made of; the tests put others in their place. */
 export interface Stages extends Shutdown {
@@ -51,11 +50,10 @@ export interface Stages extends Shutdown {
 export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
   return new Observable((out) => {
     const broker$ = new Subject<SessionEvent>();
-    const isLast = (delivery: Delivery) => delivery.end !== undefined;
 
     const writers = broker$.pipe(
       stages.broker,
-      groupBy((delivery) => delivery.to, { duration: (deliveries) => deliveries.pipe(filter(isLast)) }),
+      groupBy((delivery) => delivery.to, { duration: ({ key }) => key.over$ }),
       mergeMap(stages.writer),
       takeUntil(stages.deadline$),
     );
@@ -90,7 +88,6 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
     const whole = new Backlog(settings.maxPendingTotal);
-    const turn = new Turn(whole);
     settings.meter?.attach(tally.open, whole);
     const tell = (event: ServerEvent) => {
       out.next(event);
@@ -111,6 +108,16 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
     };
 
+    const outflow: Outflow = {
+      whole,
+      turn: new Turn(whole),
+      depart: (session, reason) => {
+        tally.depart(session, reason);
+        settings.meter?.depart(session);
+        const { name, remote, accepted, delivered, abandoned } = session;
+        tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
+      },
+    };
     const read = (session: Session) => reader(session, settings);
     const admit = admissionOf(settings, tell, out);
     const run$ = pipeline(sessions$, {
@@ -118,13 +125,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       deadline$,
       reader: admit === undefined ? read : (session) => read(session).pipe(admit(session)),
       broker: broker(settings, tell),
-      writer: (deliveries) =>
-        writer(deliveries, settings, whole, turn, (session, reason) => {
-          tally.depart(session, reason);
-          settings.meter?.depart(session);
-          const { name, remote, accepted, delivered, abandoned } = session;
-          tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
-        }),
+      writer: (deliveries) => writer(deliveries, settings, outflow),
     });
     out.add(
       interval(SWEEP).subscribe(() => {

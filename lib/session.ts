@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { Observable, type Subscriber } from 'rxjs';
 import { showAddress } from './endpoint.ts';
 import type { EndReason } from './protocol.ts';
 
@@ -57,6 +58,7 @@ export class Session {
   readAt: number | undefined = undefined;
   /** The reader's side, as long as there is one. */
   intake: Intake = CLOSED;
+  #over: Subscriber<void> | undefined;
 
   readonly socket: Duplex;
   readonly #origin: Origin;
@@ -67,6 +69,18 @@ export class Session {
   constructor(socket: Duplex, origin: Origin) {
     this.socket = socket;
     this.#origin = origin;
+  }
+
+  /** Emits when nothing more will be delivered; to one subscriber. */
+  get over$(): Observable<void> {
+    return new Observable((out) => {
+      this.#over = out;
+    });
+  }
+
+  /** Says that nothing more will be delivered. */
+  conclude(): void {
+    this.#over?.next();
   }
 
   /** The peer's address; `undefined` where the connection has none. */

@@ -1,4 +1,10 @@
-import { type GroupedObservable, Observable, tap } from 'rxjs';
+import {
+  type GroupedObservable,
+  Observable,
+  type Observer,
+  type Subscriber,
+  type Unsubscribable,
+} from 'rxjs';
 import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
 import type { Delivery } from './events.ts';
@@ -35,82 +41,129 @@ const WRITE_SIZE = 256 * 1024;
  */
 const SMALL = 16 * 1024;
 
+/** What the writers share. */
+export interface Outflow {
+  /** What waits for all recipients together. */
+  readonly whole: Backlog;
+  /** How long small writes wait for more. */
+  readonly turn: Turn;
+  /** Hears of each recipient that is written to no more; the session's counts are final by then. */
+  readonly depart: (session: Session, reason: EndReason) => void;
+}
+
 /**
  * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
- * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off. Either way `depart`
- * hears of it, and by then the session's counts are final.
- *
- * @param whole what waits for all recipients together
- * @param turn how long small writes wait for more
+ * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
  */
 export function writer(
   deliveries: GroupedObservable<Session, Delivery>,
   options: WriterOptions,
-  whole: Backlog,
-  turn: Turn,
-  depart: (session: Session, reason: EndReason) => void,
+  outflow: Outflow,
 ): Observable<never> {
   return new Observable((out) => {
-    const session = deliveries.key;
-    const { maxPending, writeTimeout, plain, meter } = options;
-    const backlog = new Backlog(maxPending * SOFT_PART, whole);
-    const outlet = new Outlet(session, writeTimeout, () => backlog.bytes <= maxPending);
-    const stopwatch = meter && new Stopwatch(meter.latency);
-    let reason: EndReason = 'deadline';
-    let goOn = () => {};
-    out.add(() => {
-      backlog.clear();
-      if (outlet.cut() > 0 && reason === 'shutdown') reason = 'deadline';
-      depart(session, reason);
-    });
+    const writing = new Writing(deliveries.key, options, outflow);
+    out.add(writing);
+    void writing.write(deliveries, out);
+  });
+}
 
-    const pending$ = deliveries.pipe(
-      tap((delivery) => {
-        backlog.add(delivery);
-        stopwatch?.arrive(delivery);
-        if (backlog.bytes >= SMALL) goOn();
-        if (backlog.bytes > maxPending * HARD_PART) outlet.fail('slow-consumer');
-      }),
-    );
-    const enough = () =>
-      new Promise<void>((resolve) => {
-        goOn = resolve;
-        turn.atEnd(resolve);
-      });
-    const write = async (): Promise<void> => {
+/** An object and few closures: this is what an idle connection costs, ten thousand times. */
+class Writing implements Observer<Delivery>, Unsubscribable {
+  readonly #session: Session;
+  readonly #options: WriterOptions;
+  readonly #outflow: Outflow;
+  readonly #backlog: Backlog;
+  readonly #outlet: Outlet;
+  readonly #stopwatch: Stopwatch | undefined;
+  #pending: Subscriber<Delivery> | undefined;
+  /** Ends the wait for more. */
+  #goOn: (() => void) | undefined;
+  #reason: EndReason = 'deadline';
+
+  constructor(session: Session, options: WriterOptions, outflow: Outflow) {
+    const { maxPending, writeTimeout, meter } = options;
+    this.#session = session;
+    this.#options = options;
+    this.#outflow = outflow;
+    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole);
+    this.#outlet = new Outlet(session, writeTimeout, this.#backlog, maxPending);
+    this.#stopwatch = meter && new Stopwatch(meter.latency);
+  }
+
+  /** Writes all there is, then completes `out`. */
+  async write(deliveries: Observable<Delivery>, out: Subscriber<never>): Promise<void> {
+    try {
       let end: EndReason = 'shutdown';
       // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
-      for await (const batch of bufferedValuesFrom(pending$)) {
-        stopwatch?.take();
+      for await (const batch of bufferedValuesFrom(this.#arrivals(deliveries))) {
+        this.#stopwatch?.take();
         let size = 0;
         for (const piece of writes(batch)) {
-          const taken = outlet.write(piece);
-          if (taken === true || (await taken)) stopwatch?.written(piece.count);
+          const taken = this.#outlet.write(piece);
+          if (taken === true || (await taken)) this.#stopwatch?.written(piece.count);
           size += piece.size;
-          backlog.remove(piece.size);
+          this.#backlog.remove(piece.size);
         }
-        if (outlet.failure !== undefined) session.dismiss(outlet.failure);
+        if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
         end = batch.at(-1)?.end ?? end;
-        // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies young
-        // costs next to nothing, garbage that does not is collected by halting everything.
+        // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies
+        // young costs next to nothing, other garbage is collected by halting everything.
         batch.length = 0;
-        if (size < SMALL) await enough();
+        if (size < SMALL) await this.#enough();
+        this.#goOn = undefined;
       }
-      reason = outlet.failure ?? end;
-      outlet.end(plain ? '' : lastWords(reason, session.accepted, outlet.hoped));
-      await lingeringClose(session.socket, options, () => {
-        if (outlet.cut() > 0 && reason !== 'reset') reason = 'slow-consumer';
-      });
-    };
-    write().then(
-      () => {
-        out.complete();
-      },
-      (failure: unknown) => {
-        out.error(failure);
-      },
-    );
-  });
+      await this.#end(end);
+      out.complete();
+    } catch (failure) {
+      out.error(failure);
+    }
+  }
+
+  next(delivery: Delivery): void {
+    this.#backlog.add(delivery);
+    this.#stopwatch?.arrive(delivery);
+    if (this.#backlog.bytes >= SMALL) this.#goOn?.();
+    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
+    this.#pending?.next(delivery);
+  }
+
+  error(failure: unknown): void {
+    this.#pending?.error(failure);
+  }
+
+  complete(): void {
+    this.#pending?.complete();
+  }
+
+  unsubscribe(): void {
+    this.#backlog.clear();
+    if (this.#outlet.cut() > 0 && this.#reason === 'shutdown') this.#reason = 'deadline';
+    this.#outflow.depart(this.#session, this.#reason);
+  }
+
+  /** The deliveries, which pass through `next`. */
+  #arrivals(deliveries: Observable<Delivery>): Observable<Delivery> {
+    return new Observable((pending) => {
+      this.#pending = pending;
+      return deliveries.subscribe(this);
+    });
+  }
+
+  #enough(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#goOn = resolve;
+      this.#outflow.turn.atEnd(resolve);
+    });
+  }
+
+  async #end(end: EndReason): Promise<void> {
+    const { socket, accepted } = this.#session;
+    this.#reason = this.#outlet.failure ?? end;
+    this.#outlet.end(this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#outlet.hoped));
+    await lingeringClose(socket, this.#options, () => {
+      if (this.#outlet.cut() > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
+    });
+  }
 }
 
 function lastWords(reason: EndReason, accepted: number, delivered: number): string {

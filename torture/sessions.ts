@@ -39,7 +39,7 @@ async function measure(count: number): Promise<string> {
     deadline$: NEVER,
     reader: (session) => reader(session, settings),
     broker: broker(settings, () => {}),
-    writer: (deliveries) => writer(deliveries, settings, whole, turn, () => (left += 1)),
+    writer: (deliveries) => writer(deliveries, settings, { whole, turn, depart: () => (left += 1) }),
   }).subscribe();
 
   const sessions = Array.from(
