@@ -39,19 +39,25 @@ export function isPlain(bytes: Buffer): boolean {
   const words = new Int32Array(bytes.buffer, aligned === 0 ? 0 : bytes.byteOffset, aligned);
   let index = 0;
   for (; index + 4 <= aligned; index += 4) {
-    const [a, b] = [words[index] ?? 0, words[index + 1] ?? 0];
-    const [c, d] = [words[index + 2] ?? 0, words[index + 3] ?? 0];
-    if (((suspect(a) | suspect(b) | suspect(c) | suspect(d)) & 0x80808080) === 0) continue;
-    if (!areBytesPlain(bytes, 4 * index, 4 * index + 16)) return false;
+    const a = signs(words[index] ?? 0) | signs(words[index + 1] ?? 0);
+    const b = signs(words[index + 2] ?? 0) | signs(words[index + 3] ?? 0);
+    if (((a | b) & SIGNS) === 0) continue;
+    for (let at = index; at < index + 4; at += 1) {
+      const isSuspect = (signs(words[at] ?? 0) & SIGNS) !== 0;
+      if (isSuspect && !areBytesPlain(bytes, 4 * at, 4 * at + 4)) return false;
+    }
   }
   return areBytesPlain(bytes, 4 * index, bytes.length);
 }
 
+/** The sign bit of each byte of a word. */
+const SIGNS = 0x80808080;
+
 /**
- * Looks at four bytes at once: the sign bit of one that is no printable ASCII shows in one of the two sums, or that of
- * a neighbour.
+ * Looks at four bytes at once: for each that is no printable ASCII, its sign bit is set in one of the two sums, or that
+ * of a neighbour, to which it carries.
  */
-function suspect(word: number): number {
+function signs(word: number): number {
   return (word - 0x20202020) | (word + 0x01010101);
 }
 
