@@ -14,7 +14,7 @@ const layers = [
   ['credentials', 'inherit'],
   ['options'],
   ['shutdown', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded'],
-  ['backlog'],
+  ['backlog', 'packing'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter'],
   ['passwords'],
   ['watch', 'turn'],

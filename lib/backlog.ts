@@ -1,4 +1,4 @@
-import type { Delivery } from './events.ts';
+import type { Payload } from './events.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -25,9 +25,9 @@ export class Backlog {
     return this.#bytes;
   }
 
-  add(delivery: Delivery): void {
-    const { bytes, from } = delivery;
-    this.#whole?.add(delivery);
+  add(payload: Payload): void {
+    const { bytes, from } = payload;
+    this.#whole?.add(payload);
     this.#bytes += bytes.length;
     if (this.#bytes <= this.#softMark || this.#held?.has(from) === true) return;
     this.#held ??= new Set();

@@ -108,7 +108,7 @@ class Broker {
   #admit(session: Session, emit: Emit): void {
     const { maxConnections, maxConnectionsPerAddress: perAddress } = this.#options;
     this.#roster.admit(session);
-    emit({ to: session, bytes: NOTHING, count: 0, from: session, end: undefined });
+    emit({ to: session, payload: { bytes: NOTHING, count: 0, from: session, end: undefined } });
     if (this.#roster.size > maxConnections) {
       this.#turnAway(session, 'server-full', 'try again later', emit);
     } else if (perAddress > 0 && this.#roster.sessionsFrom(session.address) > perAddress) {
@@ -203,9 +203,10 @@ class Broker {
     if (to.length > 0) {
       this.#reply(session, emit);
       const bytes = this.#wire(session.prefix, block, bodies);
+      const payload = { bytes, count, from: session, end: undefined };
       for (const recipient of to) {
         recipient.routed += count;
-        emit({ to: recipient, bytes, count, from: session, end: undefined });
+        emit({ to: recipient, payload });
       }
     }
     if (missing.length > 0) {
@@ -290,7 +291,7 @@ class Broker {
   #end(session: Session, reason: EndReason, emit: Emit): void {
     this.#reply(session, emit);
     this.#roster.leave(session);
-    emit({ to: session, bytes: NOTHING, count: 0, from: session, end: reason });
+    emit({ to: session, payload: { bytes: NOTHING, count: 0, from: session, end: reason } });
     session.conclude();
     session.dismiss(reason);
   }
@@ -302,7 +303,8 @@ class Broker {
 
   #reply(session: Session, emit: Emit): void {
     if (this.#replies === '') return;
-    emit({ to: session, bytes: Buffer.from(this.#replies), count: 0, from: session, end: undefined });
+    const bytes = Buffer.from(this.#replies);
+    emit({ to: session, payload: { bytes, count: 0, from: session, end: undefined } });
     this.#replies = '';
   }
 

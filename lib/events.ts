@@ -24,14 +24,22 @@ export interface Denial {
   readonly known: boolean;
 }
 
-/** What the broker has for one recipient: lines ready for the wire. A delivery with an `end` is its recipient's last. */
+/** What the broker has for one recipient. */
 export interface Delivery {
   readonly to: Session;
-  /** Whole lines; shared between the recipients of a fan-out, so never written to. */
+  readonly payload: Payload;
+}
+
+/**
+ * Lines ready for the wire. Recipients of the same lines share it, so that what waits for a thousand is one object; it is
+ * never changed. One with an `end` is the last for its recipient.
+ */
+export interface Payload {
+  /** Whole lines. */
   readonly bytes: Buffer;
   /** How many of those lines are `from` lines. */
   readonly count: number;
-  /** Whose input brought this delivery about. */
+  /** Whose input brought them about. */
   readonly from: Session;
   readonly end: EndReason | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Delivery } from './events.ts';
+import type { Payload } from './events.ts';
 
 /** Upper bounds of the buckets, in seconds. */
 export const BOUNDS: readonly number[] = [
@@ -37,7 +37,7 @@ export class Stopwatch {
     this.#latency = latency;
   }
 
-  arrive({ count, from }: Delivery): void {
+  arrive({ count, from }: Payload): void {
     if (count > 0) this.#waiting ??= from.readAt;
   }
 

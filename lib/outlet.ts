@@ -1,17 +1,9 @@
 import type { Backlog } from './backlog.ts';
 import { unacknowledgedNow, untaken } from './kernel.ts';
 import { Ledger } from './ledger.ts';
+import type { Write } from './packing.ts';
 import type { Session } from './session.ts';
 import { Watch } from './watch.ts';
-
-/** Lines to write, whole, in one system call. */
-export interface Write {
-  readonly parts: readonly Buffer[];
-  /** Bytes of all parts. */
-  readonly size: number;
-  /** How many of the lines are messages. */
-  readonly count: number;
-}
 
 /**
  * The write side of one connection, and the only place that writes messages to it. It credits its session with what

@@ -22,10 +22,11 @@ import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { REFUSALS, enter, entrance } from './entrance.ts';
-import type { Delivery, ServerEvent, SessionEvent } from './events.ts';
+import type { Delivery, Payload, ServerEvent, SessionEvent } from './events.ts';
 import { freeDescriptors, vanished } from './kernel.ts';
 import { Loaded } from './loaded.ts';
 import { type ServerOptions, serverOptions } from './options.ts';
+import { Packing } from './packing.ts';
 import { reader } from './reader.ts';
 import { HANDSHAKES } from './secure.ts';
 import type { Session } from './session.ts';
@@ -38,7 +39,7 @@ import { type Outflow, writer } from './writer.ts';
 export interface Stages extends Shutdown {
   readonly reader: (session: Session) => Observable<SessionEvent>;
   readonly broker: OperatorFunction<SessionEvent, Delivery>;
-  readonly writer: (deliveries: GroupedObservable<Session, Delivery>) => Observable<never>;
+  readonly writer: (payloads: GroupedObservable<Session, Payload>) => Observable<never>;
 }
 
 /**
@@ -53,7 +54,7 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
 
     const writers = broker$.pipe(
       stages.broker,
-      groupBy((delivery) => delivery.to, { duration: ({ key }) => key.over$ }),
+      groupBy(({ to }) => to, { element: ({ payload }) => payload, duration: ({ key }) => key.over$ }),
       mergeMap(stages.writer),
       takeUntil(stages.deadline$),
     );
@@ -111,6 +112,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const outflow: Outflow = {
       whole,
       turn: new Turn(whole),
+      packing: new Packing(),
       depart: (session, reason) => {
         tally.depart(session, reason);
         settings.meter?.depart(session);
@@ -125,7 +127,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       deadline$,
       reader: admit === undefined ? read : (session) => read(session).pipe(admit(session)),
       broker: broker(settings, tell),
-      writer: (deliveries) => writer(deliveries, settings, outflow),
+      writer: (payloads) => writer(payloads, settings, outflow),
     });
     out.add(
       interval(SWEEP).subscribe(() => {

@@ -7,11 +7,12 @@ import {
 } from 'rxjs';
 import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
-import type { Delivery } from './events.ts';
+import type { Payload } from './events.ts';
 import { Stopwatch } from './latency.ts';
 import { type LingerOptions, lingeringClose } from './linger.ts';
 import type { Meter } from './meter.ts';
-import { Outlet, type Write } from './outlet.ts';
+import { Outlet } from './outlet.ts';
+import type { Packing } from './packing.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { Turn } from './turn.ts';
@@ -32,9 +33,6 @@ const SOFT_PART = 1 / 64;
 /** A recipient for which so many times more waits than may is cut off without a further look. */
 const HARD_PART = 4;
 
-/** Bytes of one write where several deliveries are joined: enough for a system call to cost nothing beside them. */
-const WRITE_SIZE = 256 * 1024;
-
 /**
  * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line to a thousand
  * recipients then costs each of them a system call a turn, not one a chunk. More is better written while it is in the cache.
@@ -47,6 +45,7 @@ export interface Outflow {
   readonly whole: Backlog;
   /** How long small writes wait for more. */
   readonly turn: Turn;
+  readonly packing: Packing;
   /** Hears of each recipient that is written to no more; the session's counts are final by then. */
   readonly depart: (session: Session, reason: EndReason) => void;
 }
@@ -56,26 +55,26 @@ export interface Outflow {
  * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
  */
 export function writer(
-  deliveries: GroupedObservable<Session, Delivery>,
+  payloads: GroupedObservable<Session, Payload>,
   options: WriterOptions,
   outflow: Outflow,
 ): Observable<never> {
   return new Observable((out) => {
-    const writing = new Writing(deliveries.key, options, outflow);
+    const writing = new Writing(payloads.key, options, outflow);
     out.add(writing);
-    void writing.write(deliveries, out);
+    void writing.write(payloads, out);
   });
 }
 
 /** An object and few closures: this is what an idle connection costs, ten thousand times. */
-class Writing implements Observer<Delivery>, Unsubscribable {
+class Writing implements Observer<Payload>, Unsubscribable {
   readonly #session: Session;
   readonly #options: WriterOptions;
   readonly #outflow: Outflow;
   readonly #backlog: Backlog;
   readonly #outlet: Outlet;
   readonly #stopwatch: Stopwatch | undefined;
-  #pending: Subscriber<Delivery> | undefined;
+  #pending: Subscriber<Payload> | undefined;
   /** Ends the wait for more. */
   #goOn: (() => void) | undefined;
   #reason: EndReason = 'deadline';
@@ -91,18 +90,18 @@ class Writing implements Observer<Delivery>, Unsubscribable {
   }
 
   /** Writes all there is, then completes `out`. */
-  async write(deliveries: Observable<Delivery>, out: Subscriber<never>): Promise<void> {
+  async write(payloads: Observable<Payload>, out: Subscriber<never>): Promise<void> {
     try {
       let end: EndReason = 'shutdown';
       // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
-      for await (const batch of bufferedValuesFrom(this.#arrivals(deliveries))) {
+      for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
         this.#stopwatch?.take();
         let size = 0;
-        for (const piece of writes(batch)) {
-          const taken = this.#outlet.write(piece);
-          if (taken === true || (await taken)) this.#stopwatch?.written(piece.count);
-          size += piece.size;
-          this.#backlog.remove(piece.size);
+        for (const write of this.#outflow.packing.pack(batch)) {
+          const taken = this.#outlet.write(write);
+          if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
+          size += write.size;
+          this.#backlog.remove(write.size);
         }
         if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
         end = batch.at(-1)?.end ?? end;
@@ -119,12 +118,12 @@ class Writing implements Observer<Delivery>, Unsubscribable {
     }
   }
 
-  next(delivery: Delivery): void {
-    this.#backlog.add(delivery);
-    this.#stopwatch?.arrive(delivery);
+  next(payload: Payload): void {
+    this.#backlog.add(payload);
+    this.#stopwatch?.arrive(payload);
     if (this.#backlog.bytes >= SMALL) this.#goOn?.();
     if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
-    this.#pending?.next(delivery);
+    this.#pending?.next(payload);
   }
 
   error(failure: unknown): void {
@@ -142,10 +141,10 @@ class Writing implements Observer<Delivery>, Unsubscribable {
   }
 
   /** The deliveries, which pass through `next`. */
-  #arrivals(deliveries: Observable<Delivery>): Observable<Delivery> {
+  #arrivals(payloads: Observable<Payload>): Observable<Payload> {
     return new Observable((pending) => {
       this.#pending = pending;
-      return deliveries.subscribe(this);
+      return payloads.subscribe(this);
     });
   }
 
@@ -170,37 +169,4 @@ function lastWords(reason: EndReason, accepted: number, delivered: number): stri
   const complaint =
     reason === 'slow-consumer' ? error('slow-consumer', '', 'you did not read what waited for you') : '';
   return complaint + closing(reason, accepted, delivered);
-}
-
-/** Joins deliveries into as few writes as their size allows: small ones are copied together, large ones stay apart. */
-function writes(batch: readonly Delivery[]): Write[] {
-  const joined: Write[] = [];
-  let parts: Buffer[] = [];
-  let small: Buffer[] = [];
-  let size = 0;
-  let count = 0;
-  const join = () => {
-    const [only] = small;
-    if (only !== undefined) parts.push(small.length === 1 ? only : Buffer.concat(small));
-    small = [];
-  };
-  const flush = () => {
-    join();
-    if (size > 0) joined.push({ parts, size, count });
-    parts = [];
-    size = count = 0;
-  };
-  for (const { bytes, count: messages } of batch) {
-    if (size + bytes.length > WRITE_SIZE) flush();
-    if (bytes.length >= SMALL) {
-      join();
-      parts.push(bytes);
-    } else if (bytes.length > 0) {
-      small.push(bytes);
-    }
-    size += bytes.length;
-    count += messages;
-  }
-  flush();
-  return joined;
 }

@@ -53,12 +53,12 @@ describe('A message to several recipients', () => {
           [alice, alice$],
         ]),
       ).pipe(
-        filter(({ count }) => count > 0),
+        filter(({ payload }) => payload.count > 0),
         toArray(),
         map((messages) => ({
           to: messages.map(({ to }) => to.remote),
-          counts: messages.map(({ count }) => count),
-          buffers: new Set(messages.map(({ bytes }) => bytes)).size,
+          counts: messages.map(({ payload }) => payload.count),
+          buffers: new Set(messages.map(({ payload }) => payload.bytes)).size,
         })),
       );
       expectObservable(messages$).toBe(summary, {

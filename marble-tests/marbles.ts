@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { type BrokerOptions, broker } from '../lib/broker.ts';
-import type { Delivery, ServerEvent, SessionEvent } from '../lib/events.ts';
+import type { Delivery, Payload, ServerEvent, SessionEvent } from '../lib/events.ts';
 import { type Piece, lines, overlong } from '../lib/lines.ts';
 import type { EndReason } from '../lib/protocol.ts';
 import { type Stages, pipeline } from '../lib/server.ts';
@@ -86,8 +86,8 @@ export function deliveries(inputs: Inputs, stage = theBroker()): Observable<Deli
   return merge(...events$).pipe(stage, share());
 }
 
-/** The text of a delivery, in which a slash stands between lines. Errors are cut to code and subject. */
-export function show({ bytes, end }: Delivery): string {
+/** The text of a payload, in which a slash stands between lines. Errors are cut to code and subject. */
+export function show({ bytes, end }: Payload): string {
   if (end !== undefined) return `end ${end}`;
   const text = bytes.toString().replace(/^(! [^:]*):.*$/gm, '$1');
   return text.trimEnd().replaceAll('\n', ' / ');
@@ -98,7 +98,7 @@ export function heardBy(session: Session): OperatorFunction<Delivery, string> {
   return (deliveries$) =>
     deliveries$.pipe(
       filter(({ to }) => to === session),
-      map(show),
+      map(({ payload }) => show(payload)),
       filter((text) => text !== ''),
     );
 }
@@ -111,7 +111,7 @@ export interface Note {
 
 export interface Cast extends Partial<Omit<Stages, 'reader' | 'writer'>>, Pick<Stages, 'reader'> {
   /** How long a writer takes over what it is given; as long as nothing if left out. */
-  readonly writing?: (pending$: Observable<Delivery>, session: Session) => Observable<Delivery>;
+  readonly writing?: (pending$: Observable<Payload>, session: Session) => Observable<Payload>;
 }
 
 /** The pipeline with writers that take notes. The result ends as the pipeline ends. */
@@ -126,9 +126,9 @@ export function chat(sessions$: Observable<Session>, cast: Cast): Observable<Not
       note('opened');
       return (writing?.(group, group.key) ?? group).pipe(
         tap({
-          next: (delivery) => {
-            if (delivery.end !== undefined) reason = delivery.end;
-            else if (delivery.bytes.length > 0) note(show(delivery));
+          next: (payload) => {
+            if (payload.end !== undefined) reason = payload.end;
+            else if (payload.bytes.length > 0) note(show(payload));
           },
           complete: () => {
             note(`closed ${reason}`);
@@ -151,12 +151,12 @@ export function notesOf(session: Session): OperatorFunction<Note, string> {
     );
 }
 
-/** A writer that takes `milliseconds` over every delivery that has a text. */
-export function slowly(milliseconds: number): (pending$: Observable<Delivery>) => Observable<Delivery> {
+/** A writer that takes `milliseconds` over every payload that has a text. */
+export function slowly(milliseconds: number): (pending$: Observable<Payload>) => Observable<Payload> {
   return (pending$) =>
     pending$.pipe(
-      concatMap((delivery) =>
-        delivery.bytes.length === 0 ? of(delivery) : of(delivery).pipe(delay(milliseconds)),
+      concatMap((payload) =>
+        payload.bytes.length === 0 ? of(payload) : of(payload).pipe(delay(milliseconds)),
       ),
     );
 }

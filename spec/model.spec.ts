@@ -231,7 +231,7 @@ function playDirectly({ peers, steps }: Play, { maxLine, plain, allowControlChar
     loginTimeout: 1000,
   };
   events$.pipe(broker(settings, () => {})).subscribe({
-    next: ({ to, bytes, count, end }) => {
+    next: ({ to, payload: { bytes, count, end } }) => {
       sent.get(to)?.push(bytes);
       to.delivered += count;
       if (end !== undefined) close(to, end);

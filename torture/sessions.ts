@@ -6,6 +6,7 @@ import { serverOptions } from '../lib/options.ts';
 import { reader } from '../lib/reader.ts';
 import { pipeline } from '../lib/server.ts';
 import { Session } from '../lib/session.ts';
+import { Packing } from '../lib/packing.ts';
 import { Turn } from '../lib/turn.ts';
 import { writer } from '../lib/writer.ts';
 
@@ -32,14 +33,14 @@ const settings = serverOptions({ maxConnections: 1_000_000, lingerTimeout: 0 });
 async function measure(count: number): Promise<string> {
   const sessions$ = new Subject<Session>();
   const whole = new Backlog(settings.maxPendingTotal);
-  const turn = new Turn(whole);
+  const outflow = { whole, turn: new Turn(whole), packing: new Packing(), depart: () => (left += 1) };
   let left = 0;
   const running = pipeline(sessions$, {
     drain$: NEVER,
     deadline$: NEVER,
     reader: (session) => reader(session, settings),
     broker: broker(settings, () => {}),
-    writer: (deliveries) => writer(deliveries, settings, { whole, turn, depart: () => (left += 1) }),
+    writer: (payloads) => writer(payloads, settings, outflow),
   }).subscribe();
 
   const sessions = Array.from(
