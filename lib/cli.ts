@@ -1,11 +1,17 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { AccountsError } from './accounts.ts';
+import { ConnectionError } from './client.ts';
 import { OptionError, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
 
 /** What the command line asks for; options as they were written. */
 export type Order =
-  | { readonly command: 'serve' | 'connect' | 'config'; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly command: 'serve' | 'config'; readonly options: Readonly<Record<string, unknown>> }
+  | {
+      readonly command: 'connect';
+      readonly endpoint: string | undefined;
+      readonly options: Readonly<Record<string, unknown>>;
+    }
   | { readonly command: 'passwd'; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
   /** Everything asked for was said already: help, the version, or what was wrong. */
   | { readonly command: 'exit'; readonly code: number };
@@ -57,12 +63,20 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .command('connect')
     .description('chat: stdin lines to the server, its lines to stdout')
     .helpOption('--help', 'print this')
+    .argument(
+      '[endpoint]',
+      'the server: tcp://<address>:<port>, tls://<address>:<port> or unix:<path>; in its absence --host and --port',
+    )
     .addOption(optionOf('host', 'address of the server'))
     .addOption(optionOf('port', 'port of the server'))
-    .option('--name <name>', 'log in with this name')
-    .action((_options: unknown, command: Command) => {
+    .addOption(optionOf('tlsCa', 'signers that a tls:// server is to have, in place of those trusted here'))
+    .addOption(optionOf('tlsCert', 'certificate to show to a tls:// server that asks for one'))
+    .addOption(optionOf('tlsKey', 'its private key'))
+    .option('--name <name>', 'log in with this name; without it, the first line is the login')
+    .option('--ask-password', 'ask for the password of that name, or take it from the first line of stdin')
+    .action((endpoint: string | undefined, _options: unknown, command: Command) => {
       // Also what stands before the word `connect`.
-      order = { command: 'connect', options: command.optsWithGlobals() };
+      order = { command: 'connect', endpoint, options: command.optsWithGlobals() };
     });
 
   const configCommand = program
@@ -105,6 +119,7 @@ export function complaint(message: string): string {
 export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
   if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
   if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
+  if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
   if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;
 }

@@ -1,27 +1,39 @@
-import { connect } from 'node:net';
+import { type Socket, connect, isIP } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import * as tls from 'node:tls';
+import { showEndpoint } from './endpoint.ts';
+import type { Target } from './target.ts';
 
-export interface ClientOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Sent as the first line, if given. */
-  readonly name: string | undefined;
+/** A server that cannot be reached, or is not the one it should be; the message says which and why. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
 }
 
 /**
  * The client: `input` to the server, the server's lines to `output`. When the input ends it half-closes, so that what
- * is on its way still arrives; it is done when the server has ended too. Rejects with Node's error where the connection
- * fails.
+ * is on its way still arrives; it is done when the server has ended too. Rejects with a `ConnectionError` where the
+ * connection fails. Nothing is said to a server with TLS before it has proved who it is.
+ *
+ * @param login sent as the first line, if given
  */
-export function chat(options: ClientOptions, input: Readable, output: Writable): Promise<void> {
+export function chat(
+  target: Target,
+  login: string | undefined,
+  input: Readable,
+  output: Writable,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: options.host, port: options.port, noDelay: true });
-    if (options.name !== undefined) socket.write(`${options.name}\n`);
-    input.pipe(socket);
+    const socket = dial(target, () => {
+      if (login !== undefined) socket.write(`${login}\n`);
+      input.pipe(socket);
+    });
     socket.pipe(output, { end: false });
     // Whoever reads the output has had enough.
     output.once('error', () => socket.destroy());
-    socket.once('error', reject);
+    socket.once('error', (failure) => {
+      const message = `${showEndpoint(target.endpoint)}: ${reasonOf(failure, socket)}`;
+      reject(new ConnectionError(message, { cause: failure }));
+    });
     socket.once('close', () => {
       input.unpipe(socket);
       // An input that nobody reads to its end, a terminal above all, would keep the process alive.
@@ -29,4 +41,35 @@ export function chat(options: ClientOptions, input: Readable, output: Writable):
       resolve();
     });
   });
+}
+
+/** `onReady` is called once the server may be talked to. */
+function dial({ endpoint, credentials }: Target, onReady: () => void): Socket {
+  switch (endpoint.transport) {
+    case 'unix':
+      return connect({ path: endpoint.path }, onReady);
+    case 'tcp':
+      return connect({ host: endpoint.host, port: endpoint.port, noDelay: true }, onReady);
+    case 'tls': {
+      const { host, port } = endpoint;
+      const servername = isIP(host) === 0 ? host : '';
+      const ca = credentials.ca ?? trusted();
+      return tls.connect({ ...credentials, ca, host, port, servername }, onReady).setNoDelay();
+    }
+  }
+}
+
+/** Signers that this machine trusts beside those that Node does; `undefined` where Node cannot tell them. */
+function trusted(): string[] | undefined {
+  const { getCACertificates: of } = tls as { getCACertificates?: (from: 'default' | 'system') => string[] };
+  return of === undefined ? undefined : [...of('default'), ...of('system')];
+}
+
+/** What was wrong, in a line. */
+function reasonOf(failure: Error, socket: Socket): string {
+  // Where a name has several addresses, each has failed.
+  const each = failure instanceof AggregateError ? (failure.errors as Error[]) : [failure];
+  const what = each.map(({ message, reason }: Error & { reason?: string }) => reason ?? message).join(', ');
+  const isUntrusted = socket instanceof tls.TLSSocket && Boolean(socket.authorizationError);
+  return isUntrusted ? `its certificate cannot be trusted: ${what}` : what;
 }

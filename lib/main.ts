@@ -10,12 +10,14 @@ import { type ConfigFile, readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, logEvent } from './log.ts';
+import { loginWithPassword } from './login.ts';
 import { Meter } from './meter.ts';
-import { type Key, OptionError, type Resolved, readSettings, resolveSettings } from './options.ts';
+import { type Key, OptionError, type Resolved, resolveSettings } from './options.ts';
 import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
 import { signals } from './shutdown.ts';
 import { supervised } from './supervised.ts';
+import { targetOf } from './target.ts';
 
 const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
 
@@ -99,18 +101,28 @@ async function config(written: Written): Promise<number> {
   return 0;
 }
 
-async function connect(written: Written): Promise<number> {
-  const { host, port } = readSettings(written, process.env, ['host', 'port']);
-  const name = typeof written.name === 'string' ? written.name : undefined;
-  await chat({ host, port, name }, process.stdin, process.stdout);
+async function connect(endpoint: string | undefined, written: Written): Promise<number> {
+  const target = targetOf(endpoint, written, process.env);
+  await chat(target, await loginOf(written), process.stdin, process.stdout);
   return 0;
+}
+
+/** What to send as the first line; a password is no option, for others can see those. */
+async function loginOf({ name, askPassword }: Written): Promise<string | undefined> {
+  if (askPassword !== true) return typeof name === 'string' ? name : undefined;
+  if (typeof name !== 'string') throw new OptionError('--ask-password needs --name: whose it is');
+  return loginWithPassword(name, process.stdin, say);
 }
 
 async function setPassword(name: string, written: Written): Promise<number> {
   const { accounts } = resolveSettings(written, process.env, await configOf(written), ['accounts']).values;
   if (accounts === undefined) throw new OptionError('--accounts is needed: the file to write to');
-  await passwd(name, accounts, process.stdin, (text) => process.stderr.write(text));
+  await passwd(name, accounts, process.stdin, say);
   return 0;
+}
+
+function say(text: string): void {
+  process.stderr.write(text);
 }
 
 async function main(): Promise<number> {
@@ -125,7 +137,7 @@ async function main(): Promise<number> {
     case 'serve':
       return serve(order.options);
     case 'connect':
-      return connect(order.options);
+      return connect(order.endpoint, order.options);
     case 'config':
       return config(order.options);
     case 'passwd':

@@ -9,12 +9,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { Writable } from 'node:stream';
-import type { ReadStream } from 'node:tty';
 import { splitAccount } from './accounts.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import { OptionError } from './options.ts';
 import { hashPassword } from './passwords.ts';
+import { type Input, askSecret } from './prompt.ts';
 import { trim } from './text.ts';
 
 /**
@@ -27,55 +26,19 @@ import { trim } from './text.ts';
 export async function passwd(
   written: string,
   file: string,
-  input: NodeJS.ReadStream,
+  input: Input,
   say: (text: string) => void,
 ): Promise<void> {
   const name = normalizeName(written);
   const problem = nameProblem(name);
   if (problem !== undefined) throw new OptionError(problem);
-  const password = trim(await (input.isTTY ? askTwice(name, input, say) : firstLine(input)));
-  if (password === '') throw new OptionError('a password is not empty');
-  write(file, name, await hashPassword(password));
-}
-
-async function askTwice(name: string, input: ReadStream, say: (text: string) => void): Promise<string> {
-  const nowhere = new Writable({
-    write: (_chunk, _encoding, done) => {
-      done();
-    },
-  });
-  const { createInterface } = await loadReadline();
-  // The terminal stops showing what is typed here, before the first question.
-  const terminal = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
-  terminal.once('SIGINT', () => {
-    // The terminal is as it was by the time of 'close'.
-    terminal.once('close', () => process.kill(process.pid, 'SIGINT')).close();
-  });
-  const lines = terminal[Symbol.asyncIterator]();
-  const ask = async (question: string): Promise<string> => {
-    say(question);
-    const line: IteratorResult<string, undefined> = await lines.next();
-    say('\n');
-    return line.value ?? '';
-  };
-  try {
-    const password = await ask(`password of ${name}: `);
-    if (password !== (await ask('again: '))) throw new OptionError('the two passwords are not the same');
-    return password;
-  } finally {
-    terminal.close();
-  }
-}
-
-/** Loaded here alone: the start of a server is quicker without. */
-function loadReadline(): Promise<typeof import('node:readline')> {
-  return import('node:readline');
-}
-
-async function firstLine(input: NodeJS.ReadStream): Promise<string> {
-  const { createInterface } = await loadReadline();
-  for await (const line of createInterface({ input })) return line;
-  return '';
+  const [password = '', again = password] = await askSecret([`password of ${name}: `, 'again: '], input, say);
+  // One that is not at its end would keep the process alive.
+  input.destroy();
+  if (password !== again) throw new OptionError('the two passwords are not the same');
+  const bare = trim(password);
+  if (bare === '') throw new OptionError('a password is not empty');
+  write(file, name, await hashPassword(bare));
 }
 
 /**

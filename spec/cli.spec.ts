@@ -340,6 +340,7 @@ describe('the command line', () => {
   test('connects with an address and a name', () => {
     expect(read('connect', '--host', 'example.org', '--port', '1', '--name', 'alice').order).toEqual({
       command: 'connect',
+      endpoint: undefined,
       options: { host: 'example.org', port: '1', name: 'alice' },
     });
   });
@@ -392,7 +393,7 @@ describe('the command line', () => {
     [['-p', '1'], '-p'],
     [['nonsense'], 'nonsense'],
     [['serve', 'nonsense'], ''],
-    [['connect', 'nonsense'], ''],
+    [['connect', 'tcp://127.0.0.1:1', 'nonsense'], ''],
     [['connect', '--plain'], '--plain'],
     [['--plain=yes'], '--plain'],
   ])('refuses %j in one line with exit code 2', (args, named) => {

@@ -1,6 +1,7 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { chat } from '../lib/client.ts';
+import { ConnectionError, chat } from '../lib/client.ts';
+import type { Target } from '../lib/target.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { until } from './support/until.ts';
@@ -44,6 +45,11 @@ async function listening(onConnection: (socket: Socket) => void): Promise<number
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
   return address.port;
+}
+
+/** The target of a plain connection. */
+function at(port: number): Target {
+  return { endpoint: { transport: 'tcp', host: '127.0.0.1', port }, credentials: {} };
 }
 
 /** A port that was free a moment ago. */
@@ -197,7 +203,7 @@ describe('chat', () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const printed = collected(output);
-    const done = chat({ host: '127.0.0.1', port, name: 'alice' }, input, output);
+    const done = chat(at(port), 'alice', input, output);
     input.end('bob: hello\n');
     await done;
     expect(heard).toBe('alice\nbob: hello\n');
@@ -213,7 +219,7 @@ describe('chat', () => {
       socket.on('end', () => socket.end());
     });
     const input = new PassThrough();
-    const done = chat({ host: '127.0.0.1', port, name: undefined }, input, new PassThrough());
+    const done = chat(at(port), undefined, input, new PassThrough());
     input.end('carol\n');
     await done;
     expect(heard).toBe('carol\n');
@@ -227,7 +233,7 @@ describe('chat', () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const printed = collected(output);
-    await chat({ host: '127.0.0.1', port, name: undefined }, input, output);
+    await chat(at(port), undefined, input, output);
     expect(printed()).toBe('bye\n');
     expect(input.destroyed).toBe(true);
   });
@@ -247,18 +253,19 @@ describe('chat', () => {
     output.once('pipe', () => {
       output.destroy(new Error('broken pipe'));
     });
-    await chat({ host: '127.0.0.1', port, name: undefined }, new PassThrough(), output);
+    await chat(at(port), undefined, new PassThrough(), output);
     await until(() => hungUp, 'the client to hang up');
   });
 
-  test('rejects with the error of Node where nobody listens', async () => {
+  test('rejects in a line where nobody listens, and knows the error of Node', async () => {
     const port = await freePort();
-    const input = new PassThrough();
-    await expect(
-      chat({ host: '127.0.0.1', port, name: 'alice' }, input, new PassThrough()),
-    ).rejects.toMatchObject({
-      code: 'ECONNREFUSED',
-      port,
+    const refused = await chat(at(port), 'alice', new PassThrough(), new PassThrough()).catch(
+      (failure: unknown) => failure,
+    );
+    expect(refused).toBeInstanceOf(ConnectionError);
+    expect(refused).toMatchObject({
+      message: `tcp://127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
+      cause: { code: 'ECONNREFUSED', port },
     });
   });
 });

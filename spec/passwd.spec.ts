@@ -74,6 +74,14 @@ describe('a-chat passwd', () => {
     await say(program.port, 'alice:s3cret: and more\n').heard('* welcome alice\n');
   });
 
+  it('does not wait for the end of a pipe', async () => {
+    const file = join(directory(), 'accounts');
+    const program = new Program(['passwd', 'alice', '--accounts', file]);
+    program.send('s3cret\n');
+    expect(await program.exit()).toBe(0);
+    expect(await Accounts.read(file).check('alice', 's3cret')).toBe(true);
+  });
+
   it('writes the line of that name anew and leaves the others, comments too', async () => {
     const [alice, bob] = [account('alice', 'old'), account('bob', 'x')];
     const file = accountsFile('# Staff', alice, bob);
