@@ -6,9 +6,16 @@ export const MAX_NAME_BYTES = 64;
 /** Control, format, surrogate, private-use and unassigned characters; line and paragraph separators. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 
-/** The name that a login line or a destination means: trimmed and NFC, so that equal names are equal strings. */
+/** No text of more characters than this is a name, for NFC makes at least two bytes of three of them. */
+const MAX_CHARACTERS = 4 * MAX_NAME_BYTES;
+
+/**
+ * The name that a login line or a destination means: trimmed and NFC, so that equal names are equal strings. What is far
+ * too long for a name stays as it is: the time that NFC takes can grow with the square of a text's length.
+ */
 export function normalizeName(text: string): string {
-  return trim(text).normalize('NFC');
+  const name = trim(text);
+  return name.length > MAX_CHARACTERS ? name : name.normalize('NFC');
 }
 
 /** What is wrong with a normalized name, as the explanation of its refusal; `undefined` for a good one. */

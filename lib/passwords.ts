@@ -62,12 +62,16 @@ export async function loadCrypto(): Promise<typeof import('node:crypto')> {
   return (await import('node:crypto')).default;
 }
 
+/** Characters of a password that are normalized: the time for that can grow with the square of their number. */
+const MAX_NORMALIZED = 1024;
+
 /** NFC, so that a password is the same on every keyboard. Runs on libuv's thread pool. */
 async function derive(password: string, salt: Buffer, length: number, cost: Cost): Promise<Buffer> {
   const crypto = await loadCrypto();
   const scrypt = promisify<string, Buffer, number, object, Buffer>(crypto.scrypt);
   const { ln, r, p } = cost;
-  return scrypt(password.normalize('NFC'), salt, length, { N: 2 ** ln, r, p, maxmem: 2 * memory(cost) });
+  const plain = password.length > MAX_NORMALIZED ? password : password.normalize('NFC');
+  return scrypt(plain, salt, length, { N: 2 ** ln, r, p, maxmem: 2 * memory(cost) });
 }
 
 function memory({ ln, r, p }: Cost): number {

@@ -4,14 +4,18 @@
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave U+0085. */
-const SURROUNDING_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu;
+const LEADING_SPACE = /^\p{White_Space}+/u;
+const SPACE = /\p{White_Space}/u;
 const FIRST_SPACE = /\p{White_Space}+/u;
 
 /** Characters shown of a piece of input that an error line repeats: room for every valid name. */
 const SHOWN = 64;
 
 export function trim(text: string): string {
-  return text.replace(SURROUNDING_SPACE, '');
+  // From the end by hand: an expression would begin at each space in the midst, which is quadratic for a run of them.
+  let end = text.length;
+  while (end > 0 && SPACE.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end).replace(LEADING_SPACE, '');
 }
 
 /** The first word of a text, and what follows the white space after it. */
