@@ -16,7 +16,7 @@ import { NEWLINE } from './bytes.ts';
 import type { Denial, SessionEvent, Verdict } from './events.ts';
 import { Limiter } from './limiter.ts';
 import type { Loaded } from './loaded.ts';
-import { nameProblem } from './names.ts';
+import { nameProblem, normalizeName } from './names.ts';
 import { isHttpRequest } from './protocol.ts';
 import type { Session } from './session.ts';
 import { detach, forgetMatch, trim } from './text.ts';
@@ -39,9 +39,6 @@ const BUSY: Denial = {
   over: true,
   known: false,
 };
-
-/** For what is no login, whatever it is: the broker knows better what to say of it. */
-const UNJUDGED: Denial = { code: 'auth-failed', why: 'this is no login', over: false, known: false };
 
 /**
  * Stands between a session's reader and the broker, and turns the lines of a session without a name into `login` events
@@ -143,9 +140,9 @@ class Login {
     const { name, rest } = splitAccount(line);
     if (isHttpRequest(line)) {
       this.leave();
-      this.#out.next({ type: 'login', session, line, verdict: UNJUDGED });
-    } else if (nameProblem(name) !== undefined) {
-      this.#out.next({ type: 'login', session, line: name, verdict: UNJUDGED });
+      this.#out.next({ type: 'login', session, line, verdict: this.#gate.unjudged(name) });
+    } else if (nameProblem(name) !== undefined || !mayBe(session, name)) {
+      this.#out.next({ type: 'login', session, line: name, verdict: this.#gate.unjudged(name) });
     } else {
       this.#judge(detach(name), rest === undefined ? undefined : trim(rest));
     }
@@ -190,6 +187,12 @@ class Gate {
     this.#guests = guests;
   }
 
+  /** For what is no login, or not the one of its certificate: the broker knows better what to say of it. */
+  unjudged(name: string): Denial {
+    const known = this.#accounts.value.has(name);
+    return { code: 'auth-failed', why: 'this is no login', over: false, known };
+  }
+
   /**
    * Emits once, later than the call.
    *
@@ -225,6 +228,11 @@ class Gate {
       }),
     );
   }
+}
+
+/** Whether the session may have that name, as far as its certificate goes. */
+function mayBe({ certified }: Session, name: string): boolean {
+  return certified === undefined || normalizeName(certified) === name;
 }
 
 function soon(verdict: Verdict): Observable<Verdict> {

@@ -39,6 +39,19 @@ interface Route {
 const NOTHING = Buffer.alloc(0);
 const LINE_END = Buffer.of(NEWLINE);
 
+/** Refused logins that a connection has: each is a line of the log, so there is to be an end of them. */
+const TRIES = 100;
+
+/** What is said of a login that is refused. */
+interface Refusal {
+  readonly code: RefusalCode & ErrorCode & EndReason;
+  readonly why: string;
+  /** Whether the connection is to end; if not given it may try again. */
+  readonly over?: boolean;
+  /** Whether the name is for the log, as it is if not given. */
+  readonly known?: boolean;
+}
+
 /**
  * The operator between what sessions say and what they are to hear. It alone knows who is here, so it alone can tell a
  * login from a message; it logs sessions in and out, makes out messages to their recipients, and answers.
@@ -240,20 +253,22 @@ class Broker {
     const name = normalizeName(line);
     const problem = nameProblem(name);
     const former = this.#roster.find(name);
-    const { certificate } = session;
-    const certified = certificate !== undefined && 'name' in certificate ? certificate.name : undefined;
+    const { certified } = session;
+    const refuse = (refusal: Refusal) => {
+      this.#refuseName(session, name, refusal, emit);
+    };
     if (problem !== undefined) {
       // What is no name may be anything, a message to somebody included: it is not for the log.
-      this.#refuseName(session, 'name-invalid', name, problem, false);
-    } else if (typeof verdict === 'object') {
-      this.#refuseName(session, verdict.code, name, verdict.why, verdict.known);
-      if (verdict.over) this.#end(session, verdict.code, emit);
+      refuse({ code: 'name-invalid', why: problem, known: false });
     } else if (certified !== undefined && normalizeName(certified) !== name) {
-      this.#refuseName(session, 'not-certified', name, `your certificate is for ${this.#show(certified)}`);
+      const known = typeof verdict !== 'object' || verdict.known;
+      refuse({ code: 'not-certified', why: `your certificate is for ${this.#show(certified)}`, known });
+    } else if (typeof verdict === 'object') {
+      refuse(verdict);
     } else if (former !== undefined && verdict === 'guest') {
-      this.#refuseName(session, 'name-taken', name, 'somebody of that name is here, try another');
+      refuse({ code: 'name-taken', why: 'somebody of that name is here, try another' });
     } else if (former === undefined && this.#roster.hasLookalike(name)) {
-      this.#refuseName(session, 'name-taken', name, 'it looks like the name of somebody here, try another');
+      refuse({ code: 'name-taken', why: 'it looks like the name of somebody here, try another' });
     } else {
       if (former !== undefined) this.#end(former, 'replaced', emit);
       session.prefix = Buffer.from(protocol.messagePrefix(name));
@@ -270,15 +285,11 @@ class Broker {
     if (quit) this.#end(session, 'quit', emit);
   }
 
-  #refuseName(
-    session: Session,
-    code: RefusalCode & ErrorCode,
-    name: string,
-    why: string,
-    loggable = true,
-  ): void {
+  #refuseName(session: Session, name: string, { code, why, over, known }: Refusal, emit: Emit): void {
+    session.refused += 1;
     this.#say(protocol.error(code, this.#show(name), why));
-    this.#tell({ type: 'refused', code, name: loggable ? name : undefined, remote: session.remote });
+    this.#tell({ type: 'refused', code, name: known === false ? undefined : name, remote: session.remote });
+    if (over === true || session.refused === TRIES) this.#end(session, code, emit);
   }
 
   /** Refuses the connection as a whole. */

@@ -21,8 +21,11 @@ export type EndReason =
   | 'shutdown'
   /** Somebody who knows the password took the name. */
   | 'replaced'
-  /** Too many wrong logins. */
+  /** Too many logins were refused, and the last for this. */
   | 'auth-failed'
+  | 'name-invalid'
+  | 'name-taken'
+  | 'not-certified'
   /** No name came in time. */
   | 'login-timeout'
   /** The peer spoke HTTP, or TLS. */

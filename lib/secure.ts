@@ -91,7 +91,8 @@ export function secure(
 /** The certificate that the peer of a secured connection was asked for. */
 export function certificateOf(socket: TLSSocket): Certificate {
   if (!socket.authorized) return { flaw: String(socket.authorizationError) };
-  // The type knows of subjects with one common name only, and of subjects that are there.
+  // The type knows of subjects with one common name only, and of subjects that are there: Node holds a peer for
+  // authorized that showed nothing and now resumes that session.
   const name: unknown = (socket.getPeerCertificate() as { subject?: { CN?: unknown } }).subject?.CN;
   return typeof name === 'string' ? { name } : { flaw: 'no common name, or several' };
 }

@@ -48,6 +48,8 @@ export class Session {
   name: string | undefined = undefined;
   /** What stands before the text of each message from here; set by the broker with the name. */
   prefix = NOTHING;
+  /** Logins that were refused; counted by the broker. */
+  refused = 0;
   /** Message lines taken from this session; counted by the broker. */
   accepted = 0;
   /** Messages that the broker made out for this session. */
@@ -90,6 +92,12 @@ export class Session {
 
   get certificate(): Certificate | undefined {
     return this.#origin.certificate;
+  }
+
+  /** The only name that it may take, as its certificate has it; `undefined` where peers need not show one. */
+  get certified(): string | undefined {
+    const { certificate } = this;
+    return certificate !== undefined && 'name' in certificate ? certificate.name : undefined;
   }
 
   /** The peer as the log shows it. */

@@ -200,4 +200,15 @@ describe('over a connection', () => {
     expect(line).toMatch(/^! name-invalid \u{1f642}+\u2026: a name /u);
     expect(line.length).toBeLessThan(250);
   });
+
+  it('the hundredth that is refused ends the connection, whatever comes behind it', async () => {
+    const server = await Server.start();
+    const text = await server.converse('/who\n'.repeat(150), 'alice\n');
+    const lines = text.split('\n');
+    expect(lines).toHaveLength(100 + 2);
+    expect(lines[99]).toMatch(/^! name-invalid \/who: /);
+    expect(lines[100]).toBe('* closing name-invalid: accepted 0, delivered 0');
+    expect(server.all('refused')).toHaveLength(100);
+    expect(await server.told('left')).toMatchObject({ name: undefined, reason: 'name-invalid' });
+  });
 });
