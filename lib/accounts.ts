@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Lookalikes } from './lookalikes.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import { type PasswordHash, dummyHash, isPassword, loadCrypto, parseHash } from './passwords.ts';
 
@@ -14,10 +15,13 @@ export class AccountsError extends Error {
 export class Accounts {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
   readonly #list: readonly PasswordHash[];
+  readonly #lookalikes: Lookalikes;
 
   private constructor(hashes: ReadonlyMap<string, PasswordHash>) {
     this.#hashes = hashes;
     this.#list = [...hashes.values()];
+    this.#lookalikes = new Lookalikes(hashes);
+    for (const name of hashes.keys()) this.#lookalikes.add(name);
   }
 
   /** Reads the file. Throws Node's error where it cannot be read, and an `AccountsError` for what it holds. */
@@ -42,6 +46,11 @@ export class Accounts {
 
   has(name: string): boolean {
     return this.#hashes.has(name);
+  }
+
+  /** Whether `name`, which has no account, looks like one that does, and at least one of the two is not ASCII. */
+  hasLookalike(name: string): boolean {
+    return this.#lookalikes.has(name);
   }
 
   /** Whether there is such an account with that password. It takes as long to say no where there is none. */

@@ -40,6 +40,14 @@ const BUSY: Denial = {
   known: false,
 };
 
+/** Else a guest could pose as an account, and keep it out besides. */
+const POSING: Denial = {
+  code: 'name-taken',
+  why: 'it looks like the name of an account, try another',
+  over: false,
+  known: false,
+};
+
 /**
  * Stands between a session's reader and the broker, and turns the lines of a session without a name into `login` events
  * with a verdict. The session is held while its password is hashed, and what it said behind that line waits; once the
@@ -151,13 +159,15 @@ class Login {
 
   #judge(name: string, password: string | undefined): void {
     const session = this.#session;
-    const last = this.#wrong + 1 === TRIES;
+    const last = this.#wrong + 1 >= TRIES;
     session.hold();
     this.#check = this.#gate.judge(session.address, name, password, last).subscribe({
       next: (verdict) => {
         this.#stopWaiting();
-        if (typeof verdict === 'object') this.#wrong += 1;
-        if (typeof verdict === 'object' && verdict.over) this.leave();
+        if (typeof verdict === 'object') {
+          if (verdict.code === 'auth-failed') this.#wrong += 1;
+          if (verdict.over) this.leave();
+        }
         this.#out.next({ type: 'login', session, line: name, verdict });
         this.#goOn();
       },
@@ -213,7 +223,8 @@ class Gate {
       return deny(why, last);
     };
     if (password === undefined) {
-      if (this.#guests && !this.#accounts.value.has(name)) return soon('guest');
+      const accounts = this.#accounts.value;
+      if (this.#guests && !accounts.has(name)) return soon(accounts.hasLookalike(name) ? POSING : 'guest');
       return wrong('log in with <name>:<password>');
     }
     if (this.#hashing.full) return soon(BUSY);

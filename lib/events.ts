@@ -16,11 +16,11 @@ export type SessionEvent =
 export type Verdict = 'owner' | 'guest' | Denial;
 
 export interface Denial {
-  readonly code: 'auth-failed' | 'server-full';
+  readonly code: 'auth-failed' | 'name-taken' | 'server-full';
   readonly why: string;
   /** Whether the connection is to end. */
   readonly over: boolean;
-  /** Whether there is such an account. Any other name may be a password in the wrong place: it is not for the log. */
+  /** Whether the name is for the log: any that has no account may be a password in the wrong place. */
   readonly known: boolean;
 }
 

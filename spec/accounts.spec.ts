@@ -231,6 +231,34 @@ describe('a guest', () => {
   });
 });
 
+describe('a guest whose name looks like that of an account', () => {
+  it.each([
+    ['\u0430lice', 'alice'],
+    ['Z0\u00eb', 'ZO\u00eb'],
+    ['aiice', '\u0430iice'],
+  ])('is refused, and keeps nobody out: %s for %s', async (posing, name) => {
+    const server = await Server.start({ accounts: accountsFile(account(name, 's3cret')), guests: true });
+    const guest = say(server, `${posing}\n`);
+    await guest.heard(`! name-taken ${posing}: it looks like the name of an account, try another\n`);
+    await say(server, `${name}:s3cret\n`).heard(`* welcome ${name}\n`);
+    guest.send('carol\n');
+    await guest.heard('* welcome carol\n');
+  });
+
+  it('has no more wrong passwords for it', async () => {
+    const server = await Server.start({ accounts: file(), guests: true });
+    const guest = say(server, `${'\u0430lice\n'.repeat(5)}alice:1\nalice:2\nalice:3\n`);
+    const lines = (await guest.whole()).split('\n');
+    expect(lines.filter((line) => line.startsWith('! auth-failed'))).toHaveLength(3);
+    expect(lines.at(-2)).toBe('* closing auth-failed: accepted 0, delivered 0');
+  });
+
+  it('that is ASCII, as the account is, comes in', async () => {
+    const server = await Server.start({ accounts: file(), guests: true });
+    await say(server, 'aIice\n').heard('* welcome aIice\n');
+  });
+});
+
 describe('a right password', () => {
   it('takes the name back from an older connection, which is told', async () => {
     const server = await Server.start({ accounts: file() });
@@ -284,8 +312,10 @@ describe('a right password', () => {
   }, 30_000);
 
   it('does not help where the name looks like one that is here', async () => {
-    const server = await Server.start({ accounts: file(), guests: true });
-    await say(server, '\u0430lice\n').heard('* welcome');
+    const server = await Server.start({
+      accounts: accountsFile(account('alice', 's3cret'), account('\u0430lice', 'x')),
+    });
+    await say(server, '\u0430lice:x\n').heard('* welcome');
     await say(server, 'alice:s3cret\n').heard('! name-taken alice: it looks like ');
   });
 });
