@@ -10,6 +10,7 @@ import {
   chatServer,
   metricsOf,
 } from '../lib/index.ts';
+import { account, accountsFile, removeDirectories } from './support/accounts.ts';
 import { Admin, samplesOf } from './support/admin.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
@@ -20,6 +21,7 @@ const peers: Peer[] = [];
 afterEach(async () => {
   for (const { socket } of peers.splice(0)) socket.destroy();
   await Program.stopAll();
+  removeDirectories();
 });
 
 async function serve(...args: string[]): Promise<{ server: Program & { port: number }; admin: Admin }> {
@@ -162,6 +164,22 @@ describe('the admin endpoint', () => {
 });
 
 describe('the metrics', () => {
+  test('count wrong logins, and the connections that they end', async () => {
+    const accounts = accountsFile(account('alice', 's3cret'));
+    const { server, admin } = await serve('--accounts', accounts);
+    const peer = new Peer(server.port);
+    peers.push(peer);
+    peer.send('alice:1\nalice:2\nalice:3\n');
+    expect(await peer.whole()).toMatch(/\* closing auth-failed: /);
+    peer.end();
+    await server.logged('left');
+    expect(Object.fromEntries(await admin.samples())).toMatchObject({
+      'a_chat_refusals_total{code="auth-failed"}': 3,
+      'a_chat_sessions_ended_total{reason="auth-failed"}': 1,
+      a_chat_logins_total: 0,
+    });
+  });
+
   test('count what the peers sent and received', async () => {
     const { server, admin } = await serve();
     const alice = await login(server, 'alice');

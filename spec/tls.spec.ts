@@ -228,6 +228,8 @@ describe('SIGHUP', () => {
 describe('files', () => {
   const wrong = join(folder, 'wrong.pem');
   writeFileSync(wrong, 'no PEM');
+  const cutShort = join(folder, 'cut-short.pem');
+  writeFileSync(cutShort, `${authority.ca.toString()}${strangers.ca.toString().slice(0, 200)}`);
   test.each([
     [['--listen', 'tls://127.0.0.1:0'], 2],
     [['--listen', 'tls://127.0.0.1:0', '--tls-cert', server.cert], 2],
@@ -238,6 +240,8 @@ describe('files', () => {
     ],
     [['--listen', 'tls://127.0.0.1:0', '--tls-cert', wrong, '--tls-key', server.key], 2],
     [[...ON, '--tls-ca', wrong], 2],
+    [[...ON, '--tls-ca', cutShort], 2],
+    [['--listen', 'tls://127.0.0.1:0', '--tls-cert', cutShort, '--tls-key', server.key], 2],
     [[...ON, '--tls-ca', join(folder, 'absent.pem')], 1],
   ])('that cannot work are one line: %j', async (args, code) => {
     const program = new Program(args);
@@ -277,4 +281,52 @@ describe.each(['tls', 'unix'])('over %s', (way) => {
     expect(received).toBeGreaterThanOrEqual(Number(left.delivered));
     deaf.socket.destroy();
   }, 30_000);
+
+  test('a sender is slowed where its recipient does not read, and all arrives once it does', async () => {
+    const program = await Program.serve(...listen, '--write-timeout', '60', '--max-pending', '1000000');
+    const at = way === 'tls' ? place(program.port) : path;
+    const bob = await Peer.login(at, 'bob');
+    bob.socket.pause();
+    const alice = await Peer.login(at, 'alice');
+    const padding = 'x'.repeat(1000);
+    const count = 40_000;
+    const line = (index: number) => `${String(index)} ${padding}`;
+    let sent = 0;
+    const pump = () => {
+      while (sent < count && alice.socket.writableLength < 100_000) {
+        alice.send(Array.from({ length: 100 }, () => `bob: ${line((sent += 1))}\n`).join(''));
+      }
+      if (sent < count) alice.socket.once('drain', pump);
+      else alice.end();
+    };
+    pump();
+    let [before, unchanged] = [0, 0];
+    await until(() => {
+      unchanged = sent === before ? unchanged + 1 : 0;
+      before = sent;
+      return unchanged === 100;
+    }, 'the sender to be stopped');
+    expect(sent).toBeLessThan(count / 2);
+    bob.socket.resume();
+    await alice.heard(`* closing eof: accepted ${count}, delivered 0\n`);
+    await until(() => bob.lines.length > count, 'the rest');
+    const expected = Array.from({ length: count }, (_, index) => `from alice: ${line(index + 1)}`);
+    expect(bob.lines.slice(1).every((got, index) => got === expected[index])).toBe(true);
+  }, 30_000);
+
+  test('a session that is closed while its peer talks on is closed without a reset', async () => {
+    const program = await Program.serve(...listen);
+    const peer = await Peer.login(way === 'tls' ? place(program.port) : path, 'alice');
+    const talk = setInterval(() => peer.send('alice: too late\n'.repeat(1000)), 5);
+    peer.send(`${'alice: in time\n'.repeat(1000)}/quit\n`);
+    const text = await peer.whole();
+    await until(() => peer.socket.bytesWritten > 1_000_000, 'what is said behind the end');
+    clearInterval(talk);
+    peer.end();
+    await until(() => peer.closed, 'the close');
+    expect(peer.error).toBeUndefined();
+    expect(text).toMatch(/\n\* closing quit: accepted 1000, delivered 1000\n$/);
+    expect(text.split('from alice: in time\n')).toHaveLength(1001);
+    expect(text).not.toContain('too late');
+  });
 });
