@@ -129,7 +129,13 @@ class Broker {
       this.#turnAway(session, 'too-many-connections', why, emit);
     } else if (session.certificate !== undefined && 'flaw' in session.certificate) {
       const { flaw } = session.certificate;
-      this.#turnAway(session, 'certificate-refused', `yours does not hold here: ${flaw}`, emit, flaw);
+      this.#turnAway(
+        session,
+        'certificate-refused',
+        `a certificate is needed that holds here: ${flaw}`,
+        emit,
+        flaw,
+      );
     }
   }
 

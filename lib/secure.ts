@@ -90,10 +90,12 @@ export function secure(
 
 /** The certificate that the peer of a secured connection was asked for. */
 export function certificateOf(socket: TLSSocket): Certificate {
+  // The type knows of subjects with one common name only, and of certificates that are there.
+  const shown = socket.getPeerCertificate() as { readonly subject?: { readonly CN?: unknown } };
+  // Looked at first: Node holds a peer for authorized that showed nothing and then resumed its session.
+  if (Object.keys(shown).length === 0) return { flaw: 'none was shown' };
   if (!socket.authorized) return { flaw: String(socket.authorizationError) };
-  // The type knows of subjects with one common name only, and of subjects that are there: Node holds a peer for
-  // authorized that showed nothing and now resumes that session.
-  const name: unknown = (socket.getPeerCertificate() as { subject?: { CN?: unknown } }).subject?.CN;
+  const name = shown.subject?.CN;
   return typeof name === 'string' ? { name } : { flaw: 'no common name, or several' };
 }
 
