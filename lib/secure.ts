@@ -47,17 +47,23 @@ export function secure(
         if (underWay.delete(plain)) refuse('tls-failed', plain, reasonOf(failure));
       });
 
+      // Whoever means it is done in no time: those who do not would keep everybody out if they were served to the end.
+      const giveUpOldest = () => {
+        const [oldest] = underWay;
+        if (oldest === undefined) return;
+        underWay.delete(oldest);
+        refuse('server-full', oldest);
+        oldest.destroy();
+      };
       const begin = (socket: Socket) => {
         // Asked for now, because a connection that is closed does not know any more.
         const { remoteAddress } = socket;
         const isNeighbour = (other: Socket) => other.remoteAddress === remoteAddress;
-        if (underWay.size >= HANDSHAKES) {
-          refuse('server-full', socket);
-          socket.destroy();
-        } else if (perAddress > 0 && [...underWay].filter(isNeighbour).length >= perAddress) {
+        if (perAddress > 0 && [...underWay].filter(isNeighbour).length >= perAddress) {
           refuse('too-many-connections', socket);
           socket.destroy();
         } else {
+          if (underWay.size >= HANDSHAKES) giveUpOldest();
           underWay.add(socket);
           // A peer that ends before the handshake is done has gone.
           socket.allowHalfOpen = false;

@@ -127,16 +127,22 @@ describe('a TLS endpoint', () => {
     for (const peer of [...stalled, third]) peer.socket.destroy();
   });
 
-  test('bounds the handshakes of all', async () => {
+  test('bounds the handshakes of all, and gives up the oldest: nobody is kept out', async () => {
     const program = await Program.serve(...ON);
+    let gone = 0;
     const stalled = Array.from({ length: 513 }, () =>
-      connect(program.port, '127.0.0.1').on('error', () => {}),
+      connect(program.port, '127.0.0.1')
+        .on('error', () => {})
+        .on('close', () => (gone += 1))
+        .resume(),
     );
     expect(await program.logged('refused')).toMatchObject({ code: 'server-full' });
-    for (const socket of stalled) socket.destroy();
-    const isGone = () => program.log.filter(({ code }) => code === 'tls-failed').length === 512;
-    await until(isGone, 'all to be gone');
     await Peer.login(place(program.port), 'alice');
+    await until(() => gone === 2, 'the oldest two to be gone');
+    for (const socket of stalled) socket.destroy();
+    const isGone = () => program.log.filter(({ code }) => code === 'tls-failed').length === 511;
+    await until(isGone, 'all to be gone');
+    expect(program.log.filter(({ code }) => code === 'server-full')).toHaveLength(2);
   });
 
   test('breaks off a handshake when it drains', async () => {
