@@ -218,24 +218,27 @@ class Gate {
       timer(DELAY).pipe(
         map((): Denial => ({ code: 'auth-failed', why, over, known: this.#accounts.value.has(name) })),
       );
-    const wrong = (why: string) => {
-      this.#attempts.note(address);
-      return deny(why, last);
-    };
     if (password === undefined) {
       const accounts = this.#accounts.value;
       if (this.#guests && !accounts.has(name)) return soon(accounts.hasLookalike(name) ? POSING : 'guest');
-      return wrong('log in with <name>:<password>');
+      this.#attempts.note(address);
+      return deny('log in with <name>:<password>', last);
     }
+    const exhausted = () => deny('too many wrong logins from your address, try again later', true);
+    if (this.#attempts.exhausted(address)) return exhausted();
     if (this.#hashing.full) return soon(BUSY);
-    // Looked at when its turn comes: many may have been wrong since.
-    const check = async () =>
-      this.#attempts.exhausted(address) ? undefined : this.#accounts.value.check(name, password);
+    const check = async () => {
+      // Many may have been wrong while this one waited.
+      if (this.#attempts.exhausted(address)) return undefined;
+      const right = await this.#accounts.value.check(name, password);
+      // Counted here, because whoever hangs up does not wait for the answer.
+      if (!right) this.#attempts.note(address);
+      return right;
+    };
     return this.#hashing.run(check).pipe(
       mergeMap((right) => {
-        if (right === undefined)
-          return deny('too many wrong logins from your address, try again later', true);
-        return right ? of<Verdict>('owner') : wrong('wrong name or password');
+        if (right === undefined) return exhausted();
+        return right ? of<Verdict>('owner') : deny('wrong name or password', last);
       }),
     );
   }

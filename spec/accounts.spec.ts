@@ -196,6 +196,22 @@ describe('whoever tries passwords', () => {
     await bob.settled();
   });
 
+  it('is counted also where it hangs up during the check', async () => {
+    const accounts = accountsFile(account('alice', 's3cret', COSTLY));
+    const server = await Server.start({ accounts });
+    const scrypt = jest.spyOn(crypto, 'scrypt');
+    const compared = jest.spyOn(crypto, 'timingSafeEqual');
+    for (let count = 1; count <= 10; count += 1) {
+      const peer = say(server, 'alice:x\n');
+      await until(() => scrypt.mock.calls.length === count, 'the check');
+      peer.reset();
+    }
+    await until(() => compared.mock.calls.length === 10, 'the last check');
+    const alice = say(server, 'alice:s3cret\n');
+    await alice.heard('! auth-failed alice: too many wrong logins from your address');
+    expect(scrypt).toHaveBeenCalledTimes(10);
+  });
+
   it('finds no more than so many checks under way', async () => {
     const accounts = accountsFile(account('alice', 's3cret', COSTLY));
     const server = await Server.start({ accounts });
