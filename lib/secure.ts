@@ -38,7 +38,6 @@ export function secure(
       server.on('secureConnection', (socket) => {
         underWay.delete(plainOf(socket));
         socket.allowHalfOpen = true;
-        socket.disableRenegotiation();
         out.next(socket);
       });
       server.on('tlsClientError', (failure, socket) => {

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions } from 'node:tls';
-import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
 import { Authority } from './support/certificates.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
@@ -112,6 +111,27 @@ describe('a TLS endpoint', () => {
     alice.send('alice: here\n');
     await alice.heard('from alice: here\n');
     for (const peer of [plain, stalled, half]) peer.socket.destroy();
+  });
+
+  test('makes no second handshake on a connection', async () => {
+    const program = await Program.serve(...ON);
+    const alice = await Peer.login(place(program.port), 'alice');
+    const args = ['s_client', '-tls1_2', '-CAfile', authority.cert, '-connect'];
+    const client = spawn('openssl', [...args, `127.0.0.1:${program.port}`]);
+    let heard = '';
+    for (const output of [client.stdout, client.stderr]) {
+      output.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+    }
+    client.stdin.write('bob\n');
+    await until(() => heard.includes('* welcome bob\n'), 'the welcome');
+    // Its way to ask for another handshake.
+    client.stdin.write('R\n');
+    await until(
+      () => heard.includes('no renegotiation'),
+      () => `the refusal; came ${heard}`,
+    );
+    client.kill();
+    await alice.settled();
   });
 
   test('bounds the handshakes of one address', async () => {
