@@ -38,6 +38,8 @@ export function secure(
       server.on('secureConnection', (socket) => {
         underWay.delete(plainOf(socket));
         socket.allowHalfOpen = true;
+        // Node tells of a record that is broken and leaves the connection open, though nothing passes there any more.
+        socket.on('error', () => socket.destroy());
         out.next(socket);
       });
       server.on('tlsClientError', (failure, socket) => {

@@ -113,6 +113,18 @@ describe('a TLS endpoint', () => {
     for (const peer of [plain, stalled, half]) peer.socket.destroy();
   });
 
+  test('ends a connection with a broken record at once', async () => {
+    const program = await Program.serve(...ON);
+    const alice = await Peer.login(place(program.port), 'alice');
+    const bob = await Peer.login(place(program.port), 'bob');
+    bob.sendRaw(Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4]));
+    const left = await program.logged('left');
+    expect(left).toMatchObject({ name: 'bob', reason: 'reset', delivered: 0, abandoned: 0 });
+    await until(() => bob.closed || bob.ended, 'the end');
+    alice.send('bob: too late\n');
+    await alice.heard('! not-connected bob: ');
+  });
+
   test('makes no second handshake on a connection', async () => {
     const program = await Program.serve(...ON);
     const alice = await Peer.login(place(program.port), 'alice');

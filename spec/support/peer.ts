@@ -56,6 +56,11 @@ export class Peer {
     this.socket.write(text);
   }
 
+  /** Sends bytes past TLS, where there is any. */
+  sendRaw(bytes: Buffer): void {
+    this.#plain.write(bytes);
+  }
+
   /** Half-closes: says no more, and reads on. */
   end(): void {
     this.socket.end();
