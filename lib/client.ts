@@ -33,6 +33,8 @@ export function chat(
     socket.once('error', (failure) => {
       const message = `${showEndpoint(target.endpoint)}: ${reasonOf(failure, socket)}`;
       reject(new ConnectionError(message, { cause: failure }));
+      // Over TLS an error alone does not close it.
+      socket.destroy();
     });
     socket.once('close', () => {
       input.unpipe(socket);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -140,6 +141,25 @@ describe('a-chat connect', () => {
       converse(`tls://127.0.0.1:${port}`, { tlsCa: authority.cert }, 'alice:s3cret\n'),
     ).rejects.toThrow(ConnectionError);
     expect([connections, heard]).toEqual([2, '']);
+  });
+
+  test('ends in one line where the connection is tampered with', async () => {
+    const raw: Socket[] = [];
+    const tampered = tls.createServer({ cert: readFileSync(own.cert), key: readFileSync(own.key) });
+    tampered.on('connection', (socket) => raw.push(socket));
+    tampered.on('secureConnection', (socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', () => raw[0]?.write(Buffer.from([0x17, 3, 3, 0, 4, 1, 2, 3, 4])));
+    });
+    impostors.push(tampered);
+    await new Promise<void>((resolve) => tampered.listen(0, '127.0.0.1', resolve));
+    const { port } = tampered.address() as { port: number };
+    const args = ['connect', `tls://127.0.0.1:${port}`, '--tls-ca', authority.cert, '--name', 'alice'];
+    const program = new Program(args);
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toMatch(ONE_LINE);
+    for (const socket of raw) socket.destroy();
   });
 
   test.each([
