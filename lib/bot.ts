@@ -30,12 +30,18 @@ export interface Said {
  * handles, so that it ends the process.
  *
  * @param name fails with a `RangeError` if nobody may have it; that it is taken is told by the server's event `refused`
+ * @param password of the account that it needs where the server has accounts, and guests may not come in
  */
-export function bot(name: string, talk: OperatorFunction<Heard, Said>): Observable<Duplex> {
+export function bot(
+  name: string,
+  talk: OperatorFunction<Heard, Said>,
+  password?: string,
+): Observable<Duplex> {
   const normalized = normalizeName(name);
   const problem = normalized === '' ? 'it is empty' : nameProblem(normalized);
   if (problem !== undefined) throw new RangeError(`${JSON.stringify(name)} is no name for a bot: ${problem}`);
-  return defer(() => of(new Line(name, talk)));
+  const login = password === undefined ? normalized : `${normalized}:${password}`;
+  return defer(() => of(new Line(login, talk)));
 }
 
 /** The server's end of the line to a bot. */
@@ -44,9 +50,9 @@ class Line extends Duplex {
   readonly #talk = new Subscription();
   #goOn: (() => void) | undefined;
 
-  constructor(name: string, talk: OperatorFunction<Heard, Said>) {
+  constructor(login: string, talk: OperatorFunction<Heard, Said>) {
     super();
-    this.push(`${name}\n`);
+    this.push(`${login}\n`);
     const subscription = talk(this.#heard$).subscribe({
       next: (message) => {
         this.push(lineOf(message));

@@ -16,11 +16,13 @@ import {
   throwError,
 } from 'rxjs';
 import { type Heard, type Said, bot } from '../lib/index.ts';
+import { account, accountsFile, removeDirectories } from './support/accounts.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';
 
 afterEach(() => {
   stopServers();
+  removeDirectories();
   config.onUnhandledError = null;
 });
 
@@ -65,6 +67,17 @@ describe('a bot', () => {
     expect(() => bot('a:b', echo)).toThrow(RangeError);
     expect(() => bot('a\nb', echo)).toThrow(/"a\\nb" is no name for a bot/);
     expect(() => bot('', echo)).toThrow(RangeError);
+  });
+
+  it('comes in with its password where there are accounts', async () => {
+    const accounts = accountsFile(account('echo', 's3cret'), account('alice', 'x'));
+    const server = await Server.start({ accounts, connections$: bot('echo', echo, 's3cret') });
+    await server.told('joined', ({ name }) => name === 'echo');
+    const alice = server.connect();
+    alice.send('alice:x\necho: hello\n');
+    await alice.heard('from echo: hello\n');
+    const other = await Server.start({ accounts, connections$: bot('echo', echo) });
+    expect(await other.told('refused')).toMatchObject({ code: 'auth-failed', name: 'echo' });
   });
 
   it('shares names, room and their refusals with everybody', async () => {
