@@ -97,6 +97,19 @@ describe('a login', () => {
     expect(await server.converse('\u0430lice\n')).toMatch(/^! name-taken /);
   });
 
+  it('of ASCII names alone computes no look at all', async () => {
+    const normalize = jest.spyOn(String.prototype, 'normalize');
+    const looks = () => normalize.mock.calls.filter(([form]) => form === 'NFD').length;
+    const server = await Server.start();
+    const peers = [await server.login('alice'), await server.login('aIice')];
+    for (const peer of peers) await quit(peer);
+    await server.login('alice');
+    expect(looks()).toBe(0);
+    await server.login('Zo\u00eb');
+    expect(looks()).toBeGreaterThan(0);
+    normalize.mockRestore();
+  });
+
   it('frees its look only when the last that has it leaves', async () => {
     const server = await Server.start();
     await server.login('Zo\u00eb');
