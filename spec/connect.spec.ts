@@ -146,7 +146,7 @@ describe('a-chat connect', () => {
   test('ends in one line where the connection is tampered with', async () => {
     const raw: Socket[] = [];
     const tampered = tls.createServer({ cert: readFileSync(own.cert), key: readFileSync(own.key) });
-    tampered.on('connection', (socket) => raw.push(socket));
+    tampered.on('connection', (socket: Socket) => raw.push(socket));
     tampered.on('secureConnection', (socket) => {
       socket
         .on('error', () => {})

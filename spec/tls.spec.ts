@@ -355,7 +355,9 @@ describe.each(['tls', 'unix'])('over %s', (way) => {
   test('a session that is closed while its peer talks on is closed without a reset', async () => {
     const program = await Program.serve(...listen);
     const peer = await Peer.login(way === 'tls' ? place(program.port) : path, 'alice');
-    const talk = setInterval(() => peer.send('alice: too late\n'.repeat(1000)), 5);
+    const talk = setInterval(() => {
+      peer.send('alice: too late\n'.repeat(1000));
+    }, 5);
     peer.send(`${'alice: in time\n'.repeat(1000)}/quit\n`);
     const text = await peer.whole();
     await until(() => peer.socket.bytesWritten > 1_000_000, 'what is said behind the end');
