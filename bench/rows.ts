@@ -43,6 +43,11 @@ export function rows(share: number): Row[] {
     ...{ senders: 1, receivers, messages: Math.ceil(count * share), payload: 32 },
     pace: 'blocks',
   });
+  const lineByLine = (receivers: number): Work => {
+    const rate = 20_000 / receivers;
+    const messages = Math.ceil(5 * rate * share);
+    return { senders: 1, receivers, messages, payload: 32, pace: { rate, warmUp: 0 } };
+  };
   const pace = { rate: 20_000, warmUp: share };
   const idle = Math.min(10_000 * share, openFiles() - 500);
 
@@ -68,6 +73,14 @@ export function rows(share: number): Row[] {
       lines: [
         { ...cpu('1 sender to 1000'), work: 1, judged: false, bar: false },
         ratio('1 sender to 1000, over the same to 100'),
+      ],
+    },
+    {
+      name: 'line1000',
+      works: [lineByLine(100), lineByLine(1000)],
+      lines: [
+        { ...cpu('a line at a time to 1000'), work: 1, judged: false, bar: false },
+        ratio('a line at a time to 1000, over the same to 100'),
       ],
     },
     {
