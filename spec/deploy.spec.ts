@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
+import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { parse, parseAllDocuments } from 'yaml';
 import { readCommandLine } from '../lib/cli.ts';
 import { readSettings } from '../lib/options.ts';
+import { composeProblems, dockerfileProblems, manifestProblems } from './support/validators.ts';
 
 const read = (file: string) => readFileSync(`deploy/${file}`, 'utf8');
 
@@ -39,21 +42,23 @@ describe('each deployment gives the drain its time', () => {
   });
 
   test('the Kubernetes manifest', () => {
-    const [deployment] = parseAllDocuments(read('kubernetes.yaml')).map((document) => {
-      expect(document.errors).toEqual([]);
-      return document.toJS() as unknown;
-    });
-    const { spec } = (
-      deployment as {
-        spec: {
-          template: {
-            spec: { terminationGracePeriodSeconds: number; containers: [{ args: string[] }] };
-          };
-        };
-      }
-    ).spec.template;
-    const { drainTimeout } = settingsOf(spec.containers[0].args);
-    expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThanOrEqual(drainTimeout + SPARE);
+    const [deployment, service] = parseAllDocuments(read('kubernetes.yaml')).map(
+      (document) => document.toJS() as unknown,
+    ) as [Deployment, Service];
+    const template = deployment.spec?.template;
+    const container = template?.spec?.containers[0];
+    const { drainTimeout } = settingsOf(container?.args ?? []);
+    const grace = template?.spec?.terminationGracePeriodSeconds ?? 0;
+    expect(grace * 1000).toBeGreaterThanOrEqual(drainTimeout + SPARE);
+    // What refers to each other, which no schema sees.
+    expect(deployment.spec?.selector.matchLabels).toEqual(template?.metadata?.labels);
+    expect(service.spec?.selector).toEqual(template?.metadata?.labels);
+    const ports = container?.ports?.map(({ name }) => name);
+    const { startupProbe, readinessProbe, livenessProbe } = container ?? {};
+    for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
+      expect(ports).toContain(probe?.httpGet?.port);
+    }
+    expect(ports).toContain(service.spec?.ports?.[0]?.targetPort);
   });
 });
 
@@ -67,6 +72,57 @@ test('the image runs the program itself as process 1, and not as root', () => {
   expect(JSON.parse(entry)).toEqual(['node', 'node_modules/a-chat/lib/main.js']);
   expect(settingsOf(JSON.parse(args) as string[])).toMatchObject({ host: '0.0.0.0' });
   expect(last).toMatch(/^USER node$/m);
+});
+
+interface Checked {
+  readonly file: string;
+  readonly problems: (text: string) => string[];
+  /** What is replaced by what, and what the check says then. */
+  readonly slips: [string, string, string][];
+}
+
+// No engine and no cluster may be at hand; each check is shown to object to what is wrong.
+describe.each([
+  {
+    file: 'Dockerfile',
+    problems: dockerfileProblems,
+    slips: [
+      ['--from=build ', '--form=build ', 'Unknown flag: form'],
+      ['USER node', 'USR node', 'Unknown instruction: USR'],
+      ['EXPOSE 8080', 'EXPOSE chat', 'Invalid containerPort: chat'],
+      ['COPY . .', 'COPY .', 'COPY requires at least two arguments'],
+    ],
+  },
+  {
+    file: 'compose.yaml',
+    problems: composeProblems,
+    slips: [
+      ['stop_grace_period', 'stop_grace', 'must NOT have additional properties'],
+      ['cap_drop: [ALL]', 'cap_drop: ALL', 'must be array'],
+      ['dockerfile: deploy/Dockerfile', 'dockerfile: [Dockerfile]', 'must be string'],
+    ],
+  },
+  {
+    file: 'kubernetes.yaml',
+    problems: manifestProblems,
+    slips: [
+      ['terminationGracePeriodSeconds', 'gracePeriodSeconds', "does not exist in type 'PodSpec'"],
+      ['failureThreshold: 30', "failureThreshold: '30'", "not assignable to type 'number'"],
+      ['matchLabels: { app: a-chat }', 'app: a-chat', "does not exist in type 'LabelSelector'"],
+      ['    - { name: chat, port: 8080, targetPort: chat }', '    - { name: chat }', "'port' is missing"],
+      ['apps/v1', 'apps/v1beta1', 'unknown: apps/v1beta1 Deployment'],
+    ],
+  },
+] satisfies Checked[])('$file', ({ file, problems, slips }: Checked) => {
+  it('is as its schema wants it', () => {
+    expect(problems(read(file))).toEqual([]);
+  });
+
+  it.each(slips)('%s may not be %s', (right, wrong, complaint) => {
+    const text = read(file);
+    expect(text).toContain(right);
+    expect(problems(text.replace(right, wrong))).toContainEqual(expect.stringContaining(complaint));
+  });
 });
 
 const analyze = (...args: string[]) =>
