@@ -44,11 +44,12 @@ async function serve(written: Written): Promise<number> {
 
   const received: ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] = [];
   // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a shutdown, and
-  // cuts none short.
+  // cuts none short. From systemd it asks to read again all the same.
+  const hangsUp = process.env.NOTIFY_SOCKET === undefined;
   const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
   const endings = reloads ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM', 'SIGHUP'] as const);
   const shutdown$ = signals(process, ...endings).pipe(
-    filter((signal, index) => signal !== 'SIGHUP' || index === 0),
+    filter((signal, index) => signal !== 'SIGHUP' || (hangsUp && index === 0)),
     tap((signal) => received.push(signal)),
   );
   const reload$ = reloads ? signals(process, 'SIGHUP') : NEVER;

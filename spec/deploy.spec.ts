@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { parse, parseAllDocuments } from 'yaml';
@@ -136,8 +138,26 @@ const hasSystemd = (() => {
   }
 })();
 
-// Skipped where there is no systemd-analyze, as on other systems than Linux with systemd: the unit is of no use there.
-(hasSystemd ? test : test.skip)('the unit exposes as little as systemd-analyze asks for', () => {
-  // In tenths of the figure that it prints.
-  expect(analyze('security', '--offline=true', '--threshold=20', 'deploy/a-chat.service')).toContain('OK');
+// Skipped where there is no systemd-analyze, as on other systems than Linux with systemd: the units are of no use there.
+(hasSystemd ? describe : describe.skip)('the systemd units', () => {
+  /** What systemd says of what it would not take; it exits with 0 all the same. */
+  const verify = (...files: string[]) =>
+    spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' }).stderr;
+
+  it('are taken as they are', () => {
+    expect(verify('deploy/a-chat.service', 'deploy/a-chat.socket')).toBe('');
+  });
+
+  it('may have no key that systemd does not know', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
+    const unit = join(folder, 'a-chat.service');
+    writeFileSync(unit, read('a-chat.service').replace('ExecReload=', 'OnReload='));
+    expect(verify(unit)).toContain("Unknown key 'OnReload'");
+    rmSync(folder, { recursive: true });
+  });
+
+  it('expose as little as systemd-analyze asks for', () => {
+    // In tenths of the figure that it prints.
+    expect(analyze('security', '--offline=true', '--threshold=20', 'deploy/a-chat.service')).toContain('OK');
+  });
 });

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { inherited } from '../lib/inherit.ts';
 import { Authority } from './support/certificates.ts';
+import { Peer } from './support/peer.ts';
 import { MAIN, Program } from './support/program.ts';
 import { until } from './support/until.ts';
+import { Walker } from './support/walker.ts';
 
 afterEach(() => Program.stopAll());
 
@@ -58,54 +60,6 @@ class Manager {
 
   close(): void {
     for (const handle of this.#handles) handle.close();
-  }
-}
-
-/** Writes numbers to itself over one connection after the other, each from where the last one was told to resume. */
-class Walker {
-  accepted = 0;
-  connections = 0;
-  readonly received: number[] = [];
-  readonly failures: string[] = [];
-  #stopped = false;
-
-  async walk(port: number): Promise<void> {
-    while (!this.#stopped) await this.#connect(port);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  #connect(port: number): Promise<void> {
-    return new Promise((resolve) => {
-      let text = '';
-      let next = this.accepted + 1;
-      let lines = 0;
-      const say = () => {
-        socket.write(`walker: ${next}\n`);
-        next += 1;
-      };
-      const socket = net.connect(port, '127.0.0.1', () => {
-        this.connections += 1;
-        socket.write('walker\n');
-        for (let ahead = 0; ahead < 20; ahead += 1) say();
-      });
-      socket.on('error', ({ message }) => this.failures.push(message)).on('close', resolve);
-      socket.on('data', (data: Buffer) => {
-        text += data.toString();
-        const whole = text.split('\n').slice(0, -1);
-        for (const line of whole.slice(lines)) {
-          if (line.startsWith('from walker: ')) {
-            this.received.push(Number(line.slice('from walker: '.length)));
-            say();
-          }
-          const taken = /^\* closing .*: accepted (\d+)/.exec(line)?.[1];
-          if (taken !== undefined) this.accepted += Number(taken);
-        }
-        lines = whole.length;
-      });
-    });
   }
 }
 
@@ -249,6 +203,20 @@ describe('what systemd is told', () => {
     program.signal('SIGHUP');
     await until(() => told().length >= 3, 'three messages');
     expect(told()).toEqual(['READY=1', expect.stringMatching(/^RELOADING=1 MONOTONIC_USEC=\d+$/), 'READY=1']);
+  });
+
+  it('is nothing where there is nothing to read again, and SIGHUP ends nothing', async () => {
+    const program = await serve(0);
+    program.signal('SIGHUP');
+    program.signal('SIGHUP');
+    const { port } = await program.logged('listening');
+    const alice = await Peer.login(Number(port), 'alice');
+    alice.send('/ping\n');
+    await alice.heard('* pong');
+    expect(program.log.map(({ event }) => event)).not.toContain('draining');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(told()).toEqual(['READY=1', 'STOPPING=1']);
   });
 
   it('is nothing of a watchdog that is not meant for it', async () => {
