@@ -23,36 +23,32 @@ export interface Said {
  * A session inside this process, for the option `connections$`: the messages that come for it go through `talk`, and
  * what comes out is sent. Each subscription is a connection of its own. To the server it is a session like any other:
  * it holds a name, is drained and counted, and as long as what it says has to wait for recipients that are slow, it is
- * given nothing more to hear.
+ * given nothing more to hear. Where there are accounts it needs none: the program vouches for it. A person who logs in
+ * with the password of an account of its name takes the name over, as from anybody.
  *
  * What it hears completes when the server ends the session; whatever `talk` still does is unsubscribed then. If `talk`
  * completes first the bot leaves. If it fails, the session breaks and the failure is thrown as RxJS throws what nobody
  * handles, so that it ends the process.
  *
  * @param name fails with a `RangeError` if nobody may have it; that it is taken is told by the server's event `refused`
- * @param password of the account that it needs where the server has accounts, and guests may not come in
  */
-export function bot(
-  name: string,
-  talk: OperatorFunction<Heard, Said>,
-  password?: string,
-): Observable<Duplex> {
+export function bot(name: string, talk: OperatorFunction<Heard, Said>): Observable<Duplex> {
   const normalized = normalizeName(name);
   const problem = normalized === '' ? 'it is empty' : nameProblem(normalized);
   if (problem !== undefined) throw new RangeError(`${JSON.stringify(name)} is no name for a bot: ${problem}`);
-  const login = password === undefined ? normalized : `${normalized}:${password}`;
-  return defer(() => of(new Line(login, talk)));
+  return defer(() => of(new Line(normalized, talk)));
 }
 
 /** The server's end of the line to a bot. */
 class Line extends Duplex {
+  readonly trusted = true;
   readonly #heard$ = new Subject<Heard>();
   readonly #talk = new Subscription();
   #goOn: (() => void) | undefined;
 
-  constructor(login: string, talk: OperatorFunction<Heard, Said>) {
+  constructor(name: string, talk: OperatorFunction<Heard, Said>) {
     super();
-    this.push(`${login}\n`);
+    this.push(`${name}\n`);
     const subscription = talk(this.#heard$).subscribe({
       next: (message) => {
         this.push(lineOf(message));

@@ -216,7 +216,7 @@ export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'lo
   readonly shutdown$?: ShutdownSignal | undefined;
   /**
    * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those of sockets,
-   * with all that goes for them. They are not asked for any more once a shutdown began.
+   * with all that goes for them; where there are accounts, those that are not `trusted` need a password. They are not asked for any more once a shutdown began.
    */
   readonly connections$?: Observable<Connection> | undefined;
   /** Each value has the files of TLS and of accounts read again; whoever is here stays. */

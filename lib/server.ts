@@ -29,7 +29,7 @@ import { type ServerOptions, serverOptions } from './options.ts';
 import { Packing } from './packing.ts';
 import { reader } from './reader.ts';
 import { HANDSHAKES } from './secure.ts';
-import type { Session } from './session.ts';
+import type { Connection, Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { Turn } from './turn.ts';
@@ -125,7 +125,10 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const run$ = pipeline(sessions$, {
       drain$: drain$.pipe(tap(beginDrain)),
       deadline$,
-      reader: admit === undefined ? read : (session) => read(session).pipe(admit(session)),
+      reader: (session) => {
+        const said$ = read(session);
+        return admit === undefined || isTrusted(session) ? said$ : said$.pipe(admit(session));
+      },
       broker: broker(settings, tell),
       writer: (payloads) => writer(payloads, settings, outflow),
     });
@@ -139,6 +142,11 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
     ).subscribe(out);
   }).pipe(tap((event) => options.meter?.observe(event)));
+}
+
+/** Whether the program itself vouches for it. Sockets do not say so. */
+function isTrusted({ socket }: { readonly socket: Connection }): boolean {
+  return socket.trusted === true;
 }
 
 /** What TLS endpoints show of themselves, now and after each reload; nothing where there are none. */

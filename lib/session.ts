@@ -9,6 +9,8 @@ export interface Connection extends Duplex {
   readonly remoteAddress?: string | undefined;
   /** The peer's port. */
   readonly remotePort?: number | undefined;
+  /** Whether who makes it vouches for who is at its other end: where there are accounts it logs in without a password. */
+  readonly trusted?: boolean | undefined;
 }
 
 /** Where a connection comes from. */

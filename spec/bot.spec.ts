@@ -63,21 +63,26 @@ describe('a bot', () => {
     await bob.heard(`${line}\n`);
   });
 
+  it('needs no password where others do, and gives its name to an account of that name', async () => {
+    const accounts = accountsFile(account('alice', 's3cret'), account('news', 'hunter2'));
+    const connections$ = merge(bot('echo', echo), bot('news', echo));
+    const server = await Server.start({ accounts, connections$ });
+    expect(server.all('joined').map(({ name }) => name)).toEqual(['echo', 'news']);
+    const alice = server.connect();
+    alice.send('alice:s3cret\necho: hello\n');
+    await alice.heard('from echo: hello\n');
+
+    const owner = server.connect();
+    owner.send('news:hunter2\n');
+    await owner.heard('* welcome news\n');
+    await server.told('left', ({ name, reason }) => name === 'news' && reason === 'replaced');
+    expect(await server.converse('echo\n')).toContain('! auth-failed echo');
+  });
+
   it('cannot be called what nobody can be called', () => {
     expect(() => bot('a:b', echo)).toThrow(RangeError);
     expect(() => bot('a\nb', echo)).toThrow(/"a\\nb" is no name for a bot/);
     expect(() => bot('', echo)).toThrow(RangeError);
-  });
-
-  it('comes in with its password where there are accounts', async () => {
-    const accounts = accountsFile(account('echo', 's3cret'), account('alice', 'x'));
-    const server = await Server.start({ accounts, connections$: bot('echo', echo, 's3cret') });
-    await server.told('joined', ({ name }) => name === 'echo');
-    const alice = server.connect();
-    alice.send('alice:x\necho: hello\n');
-    await alice.heard('from echo: hello\n');
-    const other = await Server.start({ accounts, connections$: bot('echo', echo) });
-    expect(await other.told('refused')).toMatchObject({ code: 'auth-failed', name: 'echo' });
   });
 
   it('shares names, room and their refusals with everybody', async () => {
@@ -244,6 +249,18 @@ describe('backpressure', () => {
 });
 
 describe('connections from elsewhere', () => {
+  it('need a password where there are accounts, unless the program says that it trusts them', async () => {
+    const accounts = accountsFile(account('alice', 's3cret'));
+    const as = (name: string, trusted: boolean) => {
+      const connection = Object.assign(new Duplex({ read() {}, write() {} }), { trusted });
+      connection.push(`${name}\n`);
+      return connection;
+    };
+    const server = await Server.start({ accounts, connections$: of(as('bob', true), as('carol', false)) });
+    await server.told('refused', ({ code }) => code === 'auth-failed');
+    expect(server.all('joined').map(({ name }) => name)).toEqual(['bob']);
+  });
+
   it('are of the address that they say, if any', async () => {
     const here = Object.assign(new Duplex({ read() {}, write() {} }), {
       remoteAddress: '192.0.2.1',

@@ -7,7 +7,11 @@ import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { parse, parseAllDocuments } from 'yaml';
 import { readCommandLine } from '../lib/cli.ts';
 import { readSettings } from '../lib/options.ts';
+import { Peer } from './support/peer.ts';
+import { Program } from './support/program.ts';
 import { composeProblems, dockerfileProblems, manifestProblems } from './support/validators.ts';
+
+afterEach(() => Program.stopAll());
 
 const read = (file: string) => readFileSync(`deploy/${file}`, 'utf8');
 
@@ -74,6 +78,22 @@ test('the image runs the program itself as process 1, and not as root', () => {
   expect(JSON.parse(entry)).toEqual(['node', 'node_modules/a-chat/lib/main.js']);
   expect(settingsOf(JSON.parse(args) as string[])).toMatchObject({ host: '0.0.0.0' });
   expect(last).toMatch(/^USER node$/m);
+});
+
+const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+
+// Skipped where a process may not be the first of its kind.
+(canUnshare ? test : test.skip)('the program as process 1 gets the signal itself, and drains', async () => {
+  const program = new Program(['--port', '0'], {}, ['unshare', '--pid', '--fork']);
+  const { port } = await program.logged('listening');
+  const alice = await Peer.login(Number(port), 'alice');
+  const { pid = 0 } = program.child;
+  const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  expect(readFileSync(`/proc/${Number(first)}/status`, 'utf8')).toMatch(/^NSpid:.*\t1$/m);
+  process.kill(Number(first), 'SIGTERM');
+  expect(await alice.whole()).toContain('* closing shutdown: accepted 0, delivered 0\n');
+  alice.end();
+  expect(await program.exit()).toBe(0);
 });
 
 interface Checked {
