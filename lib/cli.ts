@@ -30,6 +30,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
   const program = new Command('a-chat')
     .description('A small message server for netcat: what it accepted is delivered, even in a shutdown.')
     .version(version, '--version', 'print the version')
+    .usage('[serve] [options] | <command> [options]')
     .helpOption('--help', 'print this')
     .helpCommand(false)
     .enablePositionalOptions()

@@ -1,26 +1,30 @@
 import { readFileSync } from 'node:fs';
 import type { Scalar } from 'yaml';
-import { type Key, type Resolved, type Written, mistakeIn, keys, nameOf, settings } from './options.ts';
-
-/** What a file says, and what is wrong with it; each with its place, `a-chat.yaml:3:7`. */
-export interface ConfigFile {
-  readonly given: ReadonlyMap<Key, Written>;
-  readonly mistakes: readonly string[];
-}
+import {
+  type FileOfSettings,
+  type Key,
+  type Resolved,
+  type Written,
+  mistakeIn,
+  keys,
+  nameOf,
+  settings,
+} from './options.ts';
 
 /**
  * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is there for
  * the places of what is wrong. Throws Node's error where the file cannot be read.
  */
-export async function readConfig(path: string): Promise<ConfigFile> {
+export async function readConfig(path: string): Promise<FileOfSettings> {
   const text = readFileSync(path, 'utf8');
   // Loaded by those who have a file: a start is quicker without.
   const { LineCounter, isMap, isScalar, isSeq, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
 
   const given = new Map<Key, Written>();
   const mistakes: string[] = [];
+  const wrong = new Set<Key>();
   const place = (offset = 0) => {
     const { line, col } = lineCounter.linePos(offset);
     return `${path}:${line}:${col}`;
@@ -36,33 +40,35 @@ export async function readConfig(path: string): Promise<ConfigFile> {
         offsetOf(node),
         `${nameOf(key)} must have a value${many ? ' in each place' : ', and one alone'}`,
       );
+      wrong.add(key);
       return;
     }
     const texts = items.map((item) => written(item as Scalar));
-    let right = true;
     for (const [index, text] of texts.entries()) {
       const problem = mistakeIn(key, many ? [text] : text);
       if (problem === undefined) continue;
       complain(offsetOf(items[index]), `${nameOf(key)} ${problem}`);
-      right = false;
+      wrong.add(key);
     }
-    if (right) given.set(key, { value: many ? texts : (texts[0] ?? ''), place: place(offsetOf(node)) });
+    if (!wrong.has(key))
+      given.set(key, { value: many ? texts : (texts[0] ?? ''), place: place(offsetOf(node)) });
   };
 
   for (const { message, pos } of document.errors) complain(pos[0], message);
-  if (mistakes.length > 0) return { given, mistakes };
+  if (mistakes.length > 0) return { given, mistakes, wrong };
   const { contents } = document;
   if (isMap(contents)) {
     for (const { key, value } of contents.items) {
       const name = isScalar(key) ? written(key) : 'this';
       const known = keys().find((one) => nameOf(one) === name);
       if (known === undefined) complain(offsetOf(key), `there is no setting '${name}'`);
+      else if (given.has(known) || wrong.has(known)) complain(offsetOf(key), `${name} is there already`);
       else take(known, value);
     }
   } else if (contents !== null) {
     complain(offsetOf(contents), 'a file of settings has lines like `port: 8080`');
   }
-  return { given, mistakes };
+  return { given, mistakes, wrong };
 }
 
 /** A value as its author wrote it, without the quotes: what it means is up to the setting. */

@@ -6,20 +6,25 @@ import { NEVER, type Observable, filter, finalize, tap } from 'rxjs';
 import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
-import { type ConfigFile, readConfig, showConfig } from './config.ts';
+import { readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, logEvent } from './log.ts';
 import { loginWithPassword } from './login.ts';
 import { Meter } from './meter.ts';
-import { type Key, OptionError, type Resolved, resolveSettings } from './options.ts';
+import {
+  type FileOfSettings,
+  type Key,
+  NO_FILE,
+  OptionError,
+  type Resolved,
+  resolveSettings,
+} from './options.ts';
 import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
 import { signals } from './shutdown.ts';
 import { supervised } from './supervised.ts';
 import { targetOf } from './target.ts';
-
-const NO_FILE: ConfigFile = { given: new Map(), mistakes: [] };
 
 type Written = Readonly<Record<string, unknown>>;
 
@@ -90,7 +95,7 @@ async function resolve(written: Written): Promise<Resolved<Key>> {
   return resolveSettings(written, process.env, await configOf(written));
 }
 
-async function configOf(written: Written): Promise<ConfigFile> {
+async function configOf(written: Written): Promise<FileOfSettings> {
   const path = typeof written.config === 'string' ? written.config : (process.env.A_CHAT_CONFIG ?? '');
   return path === '' ? NO_FILE : readConfig(path);
 }
@@ -127,6 +132,10 @@ function say(text: string): void {
 }
 
 async function main(): Promise<number> {
+  // Whoever reads no further, as `head`, has seen enough.
+  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== 'EPIPE') throw failure;
+  });
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

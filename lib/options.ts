@@ -249,34 +249,54 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
   for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
   const settled = merged as unknown as ServerOptions;
-  checkTls(settled);
-  const problem = mistakeInAccounts(settled);
-  if (problem !== undefined) throw new OptionError(problem);
+  const mistakes = contradictions(settled).map(({ key, problem }) => `${key} ${problem}`);
+  if (mistakes.length > 0) throw new OptionError(mistakes);
   return settled;
 }
 
-/** Throws an `OptionError` where TLS could not work, or where somebody may think that it does. */
-function checkTls(options: ServerOptions): void {
-  const { tlsCert, tlsKey, tlsCa } = options;
+/** Settings that are right one by one, but not together: what is wrong with `key` beside what else there is. */
+interface Contradiction {
+  readonly key: Key;
+  readonly problem: string;
+  /** All that it is about; if one of these is no setting, nobody knows. */
+  readonly among: readonly Key[];
+}
+
+const PLACES: readonly Key[] = ['listen', 'host', 'port'];
+
+function contradictions(options: Omit<Settings, 'admin' | 'logLevel' | 'logFormat'>): Contradiction[] {
+  return [...contradictionsOfTls(options), ...contradictionsOfAccounts(options)];
+}
+
+/** Where TLS could not work, or where somebody may think that it does. */
+function contradictionsOfTls(
+  options: Pick<Settings, 'tlsCert' | 'tlsKey' | 'tlsCa' | 'listen' | 'host' | 'port'>,
+): Contradiction[] {
+  const { tlsCert, tlsKey } = options;
   if (endpointsOf(options).some(isSecure)) {
-    if (tlsCert !== undefined && tlsKey !== undefined) return;
-    throw new OptionError('a tls:// endpoint needs a certificate and its key: --tls-cert and --tls-key');
+    if (tlsCert !== undefined && tlsKey !== undefined) return [];
+    const problem = 'has a tls:// endpoint, which needs a certificate and its key: --tls-cert and --tls-key';
+    return [{ key: 'listen', problem, among: ['listen', 'tlsCert', 'tlsKey'] }];
   }
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return;
-  throw new OptionError(
-    'files for TLS do nothing without a tls:// endpoint: --listen tls://<address>:<port>',
-  );
+  const problem = 'does nothing without a tls:// endpoint: --listen tls://<address>:<port>';
+  const key = (['tlsCert', 'tlsKey', 'tlsCa'] as const).find((file) => options[file] !== undefined);
+  return key === undefined ? [] : [{ key, problem, among: [key, ...PLACES] }];
 }
 
 /** What keeps the accounts from doing what they are for. */
-function mistakeInAccounts(
+function contradictionsOfAccounts(
   options: Pick<Settings, 'accounts' | 'guests' | 'insecure' | 'listen' | 'host' | 'port'>,
-): string | undefined {
+): Contradiction[] {
   const { accounts, guests, insecure } = options;
-  if (accounts === undefined) return guests ? 'guests means nothing without accounts' : undefined;
+  if (accounts === undefined) {
+    return guests
+      ? [{ key: 'guests', problem: 'means nothing without accounts', among: ['guests', 'accounts'] }]
+      : [];
+  }
   const open = endpointsOf(options).find(isOpen);
-  if (open === undefined || insecure) return undefined;
-  return `accounts at ${showEndpoint(open)}: passwords would pass in plain text; listen on 127.0.0.1, or say insecure`;
+  if (open === undefined || insecure) return [];
+  const problem = `at ${showEndpoint(open)}: passwords would pass in plain text; listen on 127.0.0.1, or say insecure`;
+  return [{ key: 'accounts', problem, among: ['accounts', 'insecure', ...PLACES] }];
 }
 
 /** Whether other machines may come in there in plain text. What systemd listens on is not known yet. */
@@ -304,6 +324,16 @@ export interface Resolved<K extends Key> {
   readonly hidden: ReadonlySet<Key>;
 }
 
+/** What a file of settings says, and what is wrong with it; each with its place, `a-chat.yaml:3:7`. */
+export interface FileOfSettings {
+  readonly given: ReadonlyMap<Key, Written>;
+  readonly mistakes: readonly string[];
+  /** Settings that it has, but that cannot be. */
+  readonly wrong: ReadonlySet<Key>;
+}
+
+export const NO_FILE: FileOfSettings = { given: new Map(), mistakes: [], wrong: new Set() };
+
 type Source = (key: Key) => Written | undefined;
 
 /**
@@ -314,7 +344,7 @@ type Source = (key: Key) => Written | undefined;
 export function resolveSettings<K extends Key = Key>(
   options: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
-  file: { readonly given: ReadonlyMap<Key, Written>; readonly mistakes: readonly string[] },
+  file: FileOfSettings,
   wanted: readonly K[] = keys() as K[],
 ): Resolved<K> {
   const written = (value: unknown, place: string) =>
@@ -325,6 +355,7 @@ export function resolveSettings<K extends Key = Key>(
     (key) => file.given.get(key),
   ];
   const mistakes = [...file.mistakes];
+  const wrong = new Set(file.wrong);
   const values: Record<string, unknown> = {};
   const places = new Map<Key, string>();
   const hidden = (wanted as readonly Key[]).includes('listen') ? hiddenBy(sources, mistakes) : new Set<Key>();
@@ -336,13 +367,17 @@ export function resolveSettings<K extends Key = Key>(
     if (found === undefined) continue;
     const { value, place } = found;
     const problem = mistakeIn(key, value);
-    if (problem !== undefined) mistakes.push(`${place} ${problem}`);
+    if (problem !== undefined) {
+      mistakes.push(`${place} ${problem}`);
+      wrong.add(key);
+    }
     values[key] = meant(key, value);
     places.set(key, place);
   }
-  if (mistakes.length === 0 && wanted.length === keys().length) {
-    const problem = mistakeInAccounts(values as unknown as Settings);
-    if (problem !== undefined) mistakes.push(problem);
+  if (wanted.length === keys().length) {
+    for (const { key, problem, among } of contradictions(values as unknown as Settings)) {
+      if (!among.some((one) => wrong.has(one))) mistakes.push(`${subject(key, places.get(key))} ${problem}`);
+    }
   }
   if (mistakes.length > 0) throw new OptionError(mistakes);
   return { values: values as unknown as Pick<Settings, K>, places, hidden };
@@ -354,7 +389,7 @@ export function readSettings<K extends Key = Key>(
   environment: Readonly<Record<string, string | undefined>>,
   wanted: readonly K[] = keys() as K[],
 ): Pick<Settings, K> {
-  return resolveSettings(options, environment, { given: new Map(), mistakes: [] }, wanted).values;
+  return resolveSettings(options, environment, NO_FILE, wanted).values;
 }
 
 /**
@@ -379,6 +414,12 @@ function hiddenBy(sources: readonly Source[], mistakes: string[]): ReadonlySet<K
     if (other !== undefined) return new Set(['listen']);
   }
   return new Set();
+}
+
+/** What a mistake is about, with its place: `--guests`, or `a-chat.yaml:3:7 guests`. */
+function subject(key: Key, place: string | undefined): string {
+  if (place === undefined) return nameOf(key);
+  return place === flagOf(key) || place === variableOf(key) ? place : `${place} ${nameOf(key)}`;
 }
 
 /** The value that is meant by what was written. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -249,10 +249,17 @@ describe('settings', () => {
   });
 
   test.each(WRITTEN)('%s is read from %s and from %s: %s', (key, option, variable, text, value) => {
-    const expected = { ...DEFAULTS, [key]: value };
-    expect(settingsOf([option, text])).toEqual(expected);
-    expect(settingsOf([`${option}=${text}`])).toEqual(expected);
-    expect(settingsOf([], { [variable]: text })).toEqual(expected);
+    // Files for TLS are nothing without each other and an endpoint.
+    const beside: Partial<Settings> = key.startsWith('tls')
+      ? { listen: ['tls://127.0.0.1:0'], tlsCert: 'other.pem', tlsKey: 'other.pem' }
+      : {};
+    const environment = key.startsWith('tls')
+      ? { A_CHAT_LISTEN: 'tls://127.0.0.1:0', A_CHAT_TLS_CERT: 'other.pem', A_CHAT_TLS_KEY: 'other.pem' }
+      : {};
+    const expected = { ...DEFAULTS, ...beside, [key]: value };
+    expect(settingsOf([option, text], environment)).toEqual(expected);
+    expect(settingsOf([`${option}=${text}`], environment)).toEqual(expected);
+    expect(settingsOf([], { ...environment, [variable]: text })).toEqual(expected);
   });
 
   test.each([
@@ -433,6 +440,12 @@ describe('the program', () => {
   test('prints its version, that of the package', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await run(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
+  test('may be read in part', () => {
+    const command = `"$0" "$1" --help | true`;
+    const { stderr } = spawnSync('sh', ['-c', command, process.execPath, MAIN], { encoding: 'utf8' });
+    expect(stderr).toBe('');
   });
 
   test('prints help on stdout', async () => {

@@ -123,7 +123,7 @@ describe('a file of settings', () => {
   });
 
   test.each([
-    [['port: 1', 'port: 2'], /:2:1 Map keys must be unique/],
+    [['port: 1', 'port: 2'], /:2:1 port is there already/],
     [['port: [1', 'plain: true'], /a-chat\.yaml:\d:\d+ /],
     [['- port'], /:1:1 a file of settings has lines like/],
     [['port: 1', 'listen: tcp://127.0.0.1:0'], /:1:7 and .*:2:9 say the same thing twice/],
@@ -132,6 +132,39 @@ describe('a file of settings', () => {
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(expected);
     for (const line of err.trimEnd().split('\n')) expect(line).toMatch(/^a-chat: /);
+  });
+
+  test('with what does not go together is refused with all of that, beside other mistakes', async () => {
+    const path = file(
+      'listen: [tls://127.0.0.1:0]',
+      'tls-key: key.pem',
+      'guests: true',
+      'guests: false',
+      'max-line: many',
+    );
+    const { code, err } = await run(['config', '--config', path]);
+    expect(code).toBe(2);
+    expect(err.split('\n')).toEqual([
+      `a-chat: ${path}:4:1 guests is there already`,
+      expect.stringContaining(`${path}:5:11 max-line must be a whole number`),
+      expect.stringContaining(
+        `${path}:1:9 listen has a tls:// endpoint, which needs a certificate and its key`,
+      ),
+      `a-chat: ${path}:3:9 guests means nothing without accounts`,
+      '',
+    ]);
+    const plain = await run(['config', '--config', file('tls-key: key.pem')]);
+    expect(plain.code).toBe(2);
+    expect(plain.err.split('\n')).toEqual([
+      expect.stringContaining(`${path}:1:10 tls-key does nothing without a tls:// endpoint`),
+      '',
+    ]);
+  });
+
+  test('is not said to contradict what it says in vain', async () => {
+    const { code, err } = await run(['config', '--config', file('guests: true', 'accounts: ""')]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^a-chat: [^\n]*:2:11 accounts must be the name of a file, not ''\n$/);
   });
 
   test('that is not there is one line', async () => {
