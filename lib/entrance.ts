@@ -13,7 +13,7 @@ export const REFUSALS = 64;
 
 /**
  * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed without a
- * word. Emits the error of an endpoint that cannot be listened on.
+ * word, and so are those that come by a listener that is failing. Emits the error of an endpoint that cannot be listened on.
  */
 export function entrance(
   options: ServerOptions,
@@ -22,21 +22,24 @@ export function entrance(
   tell: (event: ServerEvent) => void,
 ): Observable<Session> {
   const { maxConnections, tlsCa } = options;
-  const observer: ListenObserver = {
-    listening: (endpoint) => {
-      tell({ type: 'listening', endpoint: showEndpoint(endpoint), ...placeOf(endpoint), maxConnections });
-    },
-    failing: ({ message }) => {
-      tell({ type: 'failing', message });
-    },
-  };
   const arrivals = (endpoint: Endpoint) => {
     const through = showEndpoint(endpoint);
+    let failing = false;
+    const observer: ListenObserver = {
+      listening: (found) => {
+        failing = false;
+        tell({ type: 'listening', endpoint: showEndpoint(found), ...placeOf(found), maxConnections });
+      },
+      failing: ({ message }) => {
+        failing = true;
+        tell({ type: 'failing', message });
+      },
+    };
     const refuse: Refuse = (code, { remoteAddress: address, remotePort: port }, detail) => {
       tell({ type: 'refused', code, name: undefined, remote: remoteOf({ through, address, port }), detail });
     };
     const hasRoom = (socket: Socket) => {
-      if (open() < maxConnections + REFUSALS) return true;
+      if (!failing && open() < maxConnections + REFUSALS) return true;
       refuse('server-full', socket);
       socket.destroy();
       return false;

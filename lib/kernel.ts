@@ -78,8 +78,8 @@ export function vanished<T extends { readonly socket: Duplex; readonly held: boo
   return suspects.filter((session) => isGone(second, session));
 }
 
-/** Asked for once, as it seldom changes while the process runs. */
-let knownLimit: number | undefined;
+/** As it was when it mattered last: it seldom changes while the process runs. */
+let knownLimit = 0;
 
 /** Files and sockets that this process may have open; `undefined` where the system does not tell. */
 function descriptorLimit(): number | undefined {
@@ -105,7 +105,9 @@ export function scarce(count: number): boolean {
   try {
     const lowest = openSync(devNull, 'r');
     closeSync(lowest);
-    knownLimit ??= descriptorLimit() ?? Infinity;
+    if (lowest < knownLimit - count) return false;
+    // Not known yet, or raised since.
+    knownLimit = descriptorLimit() ?? Infinity;
     return lowest >= knownLimit - count;
   } catch (failure) {
     return failure instanceof Error && 'code' in failure && /^E[MN]FILE$/.test(String(failure.code));

@@ -113,7 +113,8 @@ function connections(
 
 /**
  * The connections of a listening socket of systemd's. Only our copy of it is closed in the end: those who connect wait
- * in the kernel for the next process. It could not be opened again, so it is kept whatever happens.
+ * in the kernel for the next process. It could not be opened again, so it is kept whatever happens, and goes on to emit
+ * connections where descriptors are few: they are to be refused from `failing` to `listening`.
  */
 function inheritedConnections(
   endpoint: Endpoint,
@@ -122,18 +123,32 @@ function inheritedConnections(
   observer: ListenObserver,
 ): Observable<Socket> {
   return new Observable((out) => {
+    let failing = false;
+    const fail = (failure: Error) => {
+      if (!failing) observer.failing(failure);
+      failing = true;
+    };
     const server = createServer(socketOptions(keepAlive), (socket) => {
       out.next(socket);
     });
     server.on('error', (failure) => {
-      if (server.listening) observer.failing(failure);
+      if (server.listening) fail(failure);
       else out.error(failure);
     });
     server.on('listening', () => {
       observer.listening(found(endpoint, server));
     });
     server.listen({ fd, backlog: BACKLOG });
+    const look = setInterval(() => {
+      if (scarce(RESERVE)) {
+        fail(lackOfDescriptors());
+      } else if (failing) {
+        failing = false;
+        observer.listening(found(endpoint, server));
+      }
+    }, LOOK);
     return () => {
+      clearInterval(look);
       server.close();
     };
   });

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,8 +42,12 @@ class Manager {
     });
   }
 
-  /** Starts a server; resolves when it listens. */
-  async start(...args: string[]): Promise<{ child: ChildProcess; exit: Promise<number | null> }> {
+  /** Starts a server; resolves when it listens. `events` are the lines of its log for one kind of them. */
+  async start(...args: string[]): Promise<{
+    child: ChildProcess;
+    exit: Promise<number | null>;
+    events: (kind: string) => string[];
+  }> {
     // The shell becomes the server, so that it has the process id that the sockets are meant for.
     const command = 'LISTEN_PID=$$ exec "$0" "$@"';
     const child = spawn('sh', ['-c', command, process.execPath, MAIN, ...args], {
@@ -53,9 +57,10 @@ class Manager {
     const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
     let log = '';
     child.stdout?.on('data', (data: Buffer) => (log += data.toString()));
-    const listening = () => log.split('"event":"listening"').length > this.#handles.length;
+    const events = (kind: string) => log.split('\n').filter((line) => line.includes(`"event":"${kind}"`));
+    const listening = () => events('listening').length >= this.#handles.length;
     await until(() => listening() || child.exitCode !== null, 'the server to listen');
-    return { child, exit };
+    return { child, exit, events };
   }
 
   close(): void {
@@ -101,6 +106,45 @@ describe('sockets that systemd hands over', () => {
       socket.on('data', (data: Buffer) => (text += data.toString())).end('/quit\n');
       await until(() => text.includes('* closing'), 'an answer');
     }
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    manager.close();
+  });
+
+  it('are kept for lack of descriptors, and that is told for as long as it lasts', async () => {
+    const manager = new Manager('chat');
+    const server = await manager.start('--listen', 'systemd:chat');
+    const [port = 0] = manager.ports;
+    const pid = String(server.child.pid);
+    const [, hard = ''] = /open files +\d+ +(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
+    const limit = (files: string) => execFileSync('prlimit', ['--pid', pid, `--nofile=${files}:`]);
+    const alice = await Peer.login(port, 'alice');
+
+    limit(String(Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number)) + 1));
+    const crowd: Peer[] = [];
+    const more = () => crowd.push(new Peer(port));
+    await until(() => server.events('failing').length === 1 || more() < 0, 'the server to tell');
+    const nobody = new Peer(port);
+    await until(() => nobody.ended, 'the end of a connection');
+    alice.send('alice: here\n');
+    await alice.heard('from alice: here\n');
+
+    // Until the next look for descriptors those who come are refused, each with a line in the log.
+    limit(hard);
+    let refused = 0;
+    for (;;) {
+      const bob = new Peer(port);
+      bob.send('bob\n/quit\n');
+      const isIn = () => bob.text.includes('* welcome bob');
+      await until(() => isIn() || bob.ended || bob.closed, 'an answer');
+      if (isIn()) break;
+      refused += 1;
+      bob.socket.destroy();
+    }
+    expect(server.events('failing')).toHaveLength(1);
+    expect(server.events('listening')).toHaveLength(2);
+    expect(server.events('refused')).toHaveLength(refused);
+    for (const { socket } of [alice, ...crowd]) socket.destroy();
     server.child.kill('SIGTERM');
     expect(await server.exit).toBe(0);
     manager.close();
