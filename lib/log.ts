@@ -1,8 +1,10 @@
 import { type Logger, destination, pino } from 'pino';
 import type { AdminEvent } from './admin.ts';
+import { Crowd } from './crowd.ts';
 import { showAddress } from './endpoint.ts';
-import type { ServerEvent } from './events.ts';
+import type { RefusalCode, ServerEvent } from './events.ts';
 import type { LogFormat } from './options.ts';
+import type { EndReason } from './protocol.ts';
 
 /**
  * The operator's log: one JSON line an event, or lines for people, in colours on a terminal. Written synchronously, so
@@ -24,6 +26,31 @@ export async function createLog(level: string, format: LogFormat, terminal: bool
       hideObject: true,
     }),
   );
+}
+
+/** Why a connection finds no room. */
+const FULL: ReadonlySet<string> = new Set<RefusalCode & EndReason>(['server-full', 'too-many-connections']);
+
+/** ms in which connections for which there is no room are summed up. */
+const SUM = 1000;
+
+/** Writes the events that it is given, but sums up floods of connections for which there is no room. */
+export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
+  const refused = new Crowd(SUM, (code, count) => {
+    log.info({ event: 'refused', code, count }, `refused ${count} more: ${code}`);
+  });
+  const left = new Crowd(SUM, (reason, count) => {
+    log.info({ event: 'left', reason, count }, `${count} more left: ${reason}`);
+  });
+  return (event) => {
+    if (event.type === 'refused' && FULL.has(event.code) && !refused.isFirst(event.code)) return;
+    if (event.type === 'left' && FULL.has(event.reason) && !left.isFirst(event.reason)) return;
+    if (event.type === 'drained') {
+      refused.flush();
+      left.flush();
+    }
+    logEvent(log, event);
+  };
 }
 
 /** Writes one event, with its facts as fields and as a sentence. */

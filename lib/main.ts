@@ -9,7 +9,7 @@ import { chat } from './client.ts';
 import { readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
-import { createLog, logEvent } from './log.ts';
+import { createLog, eventLog } from './log.ts';
 import { loginWithPassword } from './login.ts';
 import { Meter } from './meter.ts';
 import {
@@ -47,6 +47,7 @@ async function serve(written: Written): Promise<number> {
     process.exit(1);
   });
 
+  const write = eventLog(log);
   const received: ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] = [];
   // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a shutdown, and
   // cuts none short. From systemd it asks to read again all the same.
@@ -82,7 +83,7 @@ async function serve(written: Written): Promise<number> {
       )
       .subscribe({
         next: (event) => {
-          logEvent(log, event);
+          write(event);
           if (event.type === 'drained') report = event.report;
         },
         error: reject,

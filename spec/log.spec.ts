@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Admin } from './support/admin.ts';
 import { Peer } from './support/peer.ts';
 import { type LogLine, Program } from './support/program.ts';
 import { until } from './support/until.ts';
@@ -23,6 +24,31 @@ async function login(port: number | string, name: string): Promise<Peer> {
   peers.push(peer);
   return peer;
 }
+
+test('a flood of connections for which there is no room is summed up, and counted one by one', async () => {
+  const server = new Program(['--port', '0', '--max-connections', '1', '--admin', '0']);
+  const { port } = await server.logged('listening');
+  const admin = new Admin((await server.logged('admin')).port);
+  await login(Number(port), 'alice');
+  const count = 500;
+  const flood = Array.from({ length: count }, () => connect(Number(port)));
+  await until(() => flood.every(({ ended, closed }) => ended || closed), 'the end of the flood');
+  for (const { socket } of flood) socket.destroy();
+  const told = (kind: string) =>
+    server.log.filter(({ event, code, reason }) => event === kind && (code ?? reason) === 'server-full');
+  const sum = (kind: string) => told(kind).reduce((total, line) => total + Number(line.count ?? 1), 0);
+  await until(() => sum('refused') === count, 'the sum of the refused');
+  // At most two lines a second.
+  expect(told('refused').length).toBeLessThan(count / 10);
+  expect((await admin.samples()).get('a_chat_refusals_total{code="server-full"}')).toBe(count);
+  server.signal('SIGTERM');
+  await server.logged('drained');
+  const ended = sum('left');
+  expect(told('left').length).toBeLessThan(count / 10);
+  // Those that were told why are sessions, which have a line for their end.
+  expect(ended).toBeGreaterThan(0);
+  expect(ended).toBeLessThanOrEqual(count);
+});
 
 const SECRET = 'hunter2';
 
