@@ -107,6 +107,7 @@ export async function adminEndpoint(
 }
 
 function after(state: State, { type }: ServerEvent): State {
+  if (state === 'draining') return state;
   if (type === 'listening') return 'ready';
   return type === 'failing' || type === 'draining' ? type : state;
 }
