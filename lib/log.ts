@@ -31,20 +31,21 @@ export async function createLog(level: string, format: LogFormat, terminal: bool
 /** Why a connection finds no room. */
 const FULL: ReadonlySet<string> = new Set<RefusalCode & EndReason>(['server-full', 'too-many-connections']);
 
-/** ms in which connections for which there is no room are summed up. */
+/** Lines that they may have of a kind in so many ms; those beyond are summed up. */
+const MOST = 100;
 const SUM = 1000;
 
 /** Writes the events that it is given, but sums up floods of connections for which there is no room. */
 export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
-  const refused = new Crowd(SUM, (code, count) => {
+  const refused = new Crowd(SUM, MOST, (code, count) => {
     log.info({ event: 'refused', code, count }, `refused ${count} more: ${code}`);
   });
-  const left = new Crowd(SUM, (reason, count) => {
+  const left = new Crowd(SUM, MOST, (reason, count) => {
     log.info({ event: 'left', reason, count }, `${count} more left: ${reason}`);
   });
   return (event) => {
-    if (event.type === 'refused' && FULL.has(event.code) && !refused.isFirst(event.code)) return;
-    if (event.type === 'left' && FULL.has(event.reason) && !left.isFirst(event.reason)) return;
+    if (event.type === 'refused' && FULL.has(event.code) && !refused.hasRoom(event.code)) return;
+    if (event.type === 'left' && FULL.has(event.reason) && !left.hasRoom(event.reason)) return;
     if (event.type === 'drained') {
       refused.flush();
       left.flush();
