@@ -8,6 +8,9 @@ import { until } from './until.ts';
 /** Units that ours refer to, and that do nothing here. */
 const TARGETS = ['basic', 'default', 'multi-user', 'network', 'shutdown', 'sockets', 'sysinit'];
 
+/** Where the unit looks for the program. */
+const PROGRAM = 'opt/a-chat/node_modules/a-chat';
+
 /** Makes this process the first one of namespaces and of a control group of its own, and then systemd of it. */
 const BOOT = `
 set -e
@@ -21,7 +24,9 @@ exec unshare --cgroup --pid --fork --ipc --net sh -ec '
   mount -t tmpfs none /sys/fs/cgroup
   mount -t cgroup2 none /sys/fs/cgroup
   mount -t tmpfs none /run
-  mount --bind "$PWD" "$FOLDER/opt/a-chat/node_modules/a-chat"
+  for part in lib node_modules; do
+    mount --bind "$PWD/$part" "$FOLDER/$PROGRAM/$part"
+  done
   mount --rbind "$FOLDER/opt" /opt
   exec /lib/systemd/systemd --system --log-target=null'`;
 
@@ -43,12 +48,14 @@ export class Machine {
   readonly #folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
   readonly #env: NodeJS.ProcessEnv;
   readonly #process: ChildProcess;
+  #complaint = '';
 
   constructor() {
     const units = join(this.#folder, 'units');
-    for (const folder of ['units', 'cgroup', 'opt/a-chat/node_modules/a-chat']) {
+    for (const folder of ['units', 'cgroup', `${PROGRAM}/lib`, `${PROGRAM}/node_modules`]) {
       mkdirSync(join(this.#folder, folder), { recursive: true });
     }
+    copyFileSync('package.json', join(this.#folder, PROGRAM, 'package.json'));
     for (const target of TARGETS) {
       writeFileSync(join(units, `${target}.target`), '[Unit]\nDefaultDependencies=no\n');
     }
@@ -58,9 +65,14 @@ export class Machine {
       container: 'test',
       SYSTEMD_UNIT_PATH: units,
       FOLDER: this.#folder,
+      PROGRAM,
       GROUP: `a-chat-${process.pid}`,
     };
-    this.#process = spawn('unshare', ['--mount', 'sh', '-c', BOOT], { env: this.#env, stdio: 'inherit' });
+    this.#process = spawn('unshare', ['--mount', 'sh', '-c', BOOT], {
+      env: this.#env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process.stderr?.on('data', (data: Buffer) => (this.#complaint += data.toString()));
   }
 
   /** Resolves when the services that are to run run. */
@@ -73,7 +85,11 @@ export class Machine {
       );
     };
     ask();
-    await until(() => up, 'systemd to start', 20_000);
+    await until(
+      () => up,
+      () => `systemd to start: ${this.#complaint}`,
+      20_000,
+    );
   }
 
   /** Puts settings in place of those of a unit, or its own back, as `systemctl edit` does. */
