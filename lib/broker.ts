@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { COLON, NEWLINE, copy, isBlank, isPlain, standsAt } from './bytes.ts';
+import { COLON, NEWLINE, apart, copy, isBlank, isPlain, standsAt } from './bytes.ts';
 import { answer } from './commands.ts';
 import type { Delivery, RefusalCode, ServerEvent, SessionEvent, Verdict } from './events.ts';
 import { nameProblem, normalizeName } from './names.ts';
@@ -30,6 +30,8 @@ type Emit = (delivery: Delivery) => void;
 interface Route {
   /** The list as it was written, with its colon. */
   readonly head: Buffer;
+  /** What stands before the text of each message from its sender. */
+  readonly prefix: Buffer;
   readonly version: number;
   readonly to: readonly Session[];
   /** Destinations that nobody here answers to. */
@@ -155,7 +157,7 @@ class Broker {
   #takeLines(session: Session, block: Buffer, emit: Emit): void {
     for (let at = 0; at < block.length && this.#roster.has(session);) {
       if (session.name !== undefined) {
-        const route = this.#routeAt(session, block, at);
+        const route = this.#routeAt(session, session.name, block, at);
         if (route !== undefined) {
           at = this.#post(session, route, block, at, emit);
           continue;
@@ -171,7 +173,7 @@ class Broker {
   }
 
   /** The route of the message line that begins at `at`; `undefined` where it is no message. */
-  #routeAt(session: Session, block: Buffer, at: number): Route | undefined {
+  #routeAt(session: Session, sender: string, block: Buffer, at: number): Route | undefined {
     const last = this.#routes.get(session);
     if (last?.version === this.#roster.version && standsAt(block, at, last.head)) return last;
 
@@ -191,9 +193,14 @@ class Broker {
       if (recipient === undefined) missing.push(name);
       else to.push(recipient);
     }
-    // Copies: neither the block nor spare room is to be kept as long as that.
-    const head = Buffer.from(block.subarray(at, at + colon + 1));
-    const route = { head, version: this.#roster.version, to: to.slice(), missing: missing.slice() };
+    const route = {
+      head: apart(block.subarray(at, at + colon + 1)),
+      prefix: apart(Buffer.from(protocol.messagePrefix(sender))),
+      version: this.#roster.version,
+      // Copies, because they have no spare room.
+      to: to.slice(),
+      missing: missing.slice(),
+    };
     this.#routes.set(session, route);
     return route;
   }
@@ -202,7 +209,8 @@ class Broker {
    * Takes the message lines from `at` on that have the same destination list, as one delivery for each recipient.
    * Returns where they end.
    */
-  #post(session: Session, { head, to, missing }: Route, block: Buffer, at: number, emit: Emit): number {
+  #post(session: Session, route: Route, block: Buffer, at: number, emit: Emit): number {
+    const { head, prefix, to, missing } = route;
     // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
     const oneByOne = missing.length > 0 && to.length > 0;
     const bodies: number[] = [];
@@ -221,7 +229,7 @@ class Broker {
     session.accepted += count;
     if (to.length > 0) {
       this.#reply(session, emit);
-      const bytes = this.#wire(session.prefix, block, bodies);
+      const bytes = this.#wire(prefix, block, bodies);
       const payload = { bytes, count, from: session, end: undefined };
       for (const recipient of to) {
         recipient.routed += count;
@@ -277,7 +285,6 @@ class Broker {
       refuse({ code: 'name-taken', why: 'it looks like the name of somebody here, try another' });
     } else {
       if (former !== undefined) this.#end(former, 'replaced', emit);
-      session.prefix = Buffer.from(protocol.messagePrefix(name));
       this.#roster.join(session, detach(name));
       this.#say(protocol.welcome(name));
       this.#tell({ type: 'joined', name, remote: session.remote });

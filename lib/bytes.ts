@@ -33,6 +33,17 @@ export function copy(bytes: Buffer, from: number, end: number, target: Buffer, a
   return end + shift;
 }
 
+/**
+ * The same bytes to keep, by themselves. Small Buffers are slices of Node's pool, and one of them that stays keeps all
+ * that was allocated beside it; a slice of what was read keeps that.
+ */
+export function apart(bytes: Buffer): Buffer {
+  if (bytes.length === bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
 /** Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a terminal. */
 export function isPlain(bytes: Buffer): boolean {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;

@@ -43,6 +43,11 @@ export class Outlet {
     return this.#failure;
   }
 
+  /** Whether the kernel has not taken all that was written. */
+  get isStuck(): boolean {
+    return this.#settle !== undefined;
+  }
+
   /** Messages that will have been delivered if a write that is still under way goes through. */
   get hoped(): number {
     return this.#session.delivered + this.#inFlight;

@@ -37,8 +37,6 @@ export interface Intake {
   readonly flush: () => void;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
 
 /**
@@ -48,8 +46,6 @@ const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
 export class Session {
   /** The login name, set by the broker; `undefined` until a login was accepted. */
   name: string | undefined = undefined;
-  /** What stands before the text of each message from here; set by the broker with the name. */
-  prefix = NOTHING;
   /** Logins that were refused; counted by the broker. */
   refused = 0;
   /** Message lines taken from this session; counted by the broker. */

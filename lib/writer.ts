@@ -7,6 +7,7 @@ import {
 } from 'rxjs';
 import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
+import { apart } from './bytes.ts';
 import type { Payload } from './events.ts';
 import { Stopwatch } from './latency.ts';
 import { type LingerOptions, lingeringClose } from './linger.ts';
@@ -123,7 +124,9 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#stopwatch?.arrive(payload);
     if (this.#backlog.bytes >= SMALL) this.#goOn?.();
     if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
-    this.#pending?.next(payload);
+    // What waits for a peer that does not read may wait for long.
+    const { isStuck } = this.#outlet;
+    this.#pending?.next(isStuck ? { ...payload, bytes: apart(payload.bytes) } : payload);
   }
 
   error(failure: unknown): void {
