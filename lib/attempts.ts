@@ -1,5 +1,3 @@
-import { asyncScheduler } from 'rxjs';
-
 /** Wrong tries that an address has free. */
 const FREE = 10;
 
@@ -17,12 +15,12 @@ export class Attempts {
   /** Whether the address is not to try now. */
   exhausted(address: string | undefined): boolean {
     const forgotten = this.#forgotten.get(networkOf(address)) ?? 0;
-    return forgotten - asyncScheduler.now() > (FREE - 1) * FORGET;
+    return forgotten - performance.now() > (FREE - 1) * FORGET;
   }
 
   note(address: string | undefined): void {
     const network = networkOf(address);
-    const now = asyncScheduler.now();
+    const now = performance.now();
     const forgotten = Math.max(now, this.#forgotten.get(network) ?? 0) + FORGET;
     this.#forgotten.delete(network);
     this.#forgotten.set(network, forgotten);

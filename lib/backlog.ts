@@ -1,24 +1,36 @@
 import type { Payload } from './events.ts';
+import type { PendingTotal } from './pending-total.ts';
 import type { Session } from './session.ts';
 
 /**
- * What waits for a recipient, or for all of them together, counted in bytes. Over the soft mark each session whose input
- * adds to it is held: its socket is not read, and TCP slows its peer down. Nobody else is touched.
+ * Bytes of memory that a payload takes beside its own, while it waits for one recipient: an entry, an object, a buffer.
+ * Measured with messages of a few bytes for recipients that do not read.
+ */
+const OVERHEAD_BYTES = 320;
+
+/** What it costs that a payload waits for one recipient, in bytes of memory. */
+export function costOf({ bytes }: Payload): number {
+  return bytes.length === 0 ? 0 : bytes.length + OVERHEAD_BYTES;
+}
+
+/**
+ * What waits for a recipient, counted in bytes of memory. Over its mark each session whose input adds to it is held: its
+ * socket is not read, and TCP slows its peer down. Nobody else is touched.
  */
 export class Backlog {
   readonly #softMark: number;
-  readonly #whole: Backlog | undefined;
+  readonly #total: PendingTotal;
   /** Made when somebody is first held: most recipients never hold anybody. */
   #held: Set<Session> | undefined;
   #bytes = 0;
 
   /**
    * @param softMark in bytes
-   * @param whole the backlog that this one is a part of
+   * @param total what waits for all recipients together: it may lower the mark
    */
-  constructor(softMark: number, whole?: Backlog) {
+  constructor(softMark: number, total: PendingTotal) {
     this.#softMark = softMark;
-    this.#whole = whole;
+    this.#total = total;
   }
 
   get bytes(): number {
@@ -26,10 +38,9 @@ export class Backlog {
   }
 
   add(payload: Payload): void {
-    const { bytes, from } = payload;
-    this.#whole?.add(payload);
-    this.#bytes += bytes.length;
-    if (this.#bytes <= this.#softMark || this.#held?.has(from) === true) return;
+    const { from } = payload;
+    this.#change(costOf(payload));
+    if (this.#bytes <= this.#mark || this.#held?.has(from) === true) return;
     this.#held ??= new Set();
     this.#held.add(from);
     from.hold();
@@ -37,14 +48,24 @@ export class Backlog {
 
   /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
   remove(bytes: number): void {
-    this.#whole?.remove(bytes);
-    this.#bytes -= bytes;
-    if (this.#bytes <= this.#softMark / 2) this.#release();
+    this.#change(-bytes);
+    if (this.#held !== undefined && this.#bytes <= this.#mark / 2) this.#release();
   }
 
   /** Nothing waits any more. */
   clear(): void {
-    this.remove(this.#bytes);
+    this.#change(-this.#bytes);
+    this.#release();
+  }
+
+  get #mark(): number {
+    return Math.min(this.#softMark, this.#total.share);
+  }
+
+  #change(by: number): void {
+    const before = this.#bytes;
+    this.#bytes += by;
+    this.#total.change(before, this.#bytes);
   }
 
   #release(): void {

@@ -5,7 +5,8 @@ import type { Delivery, RefusalCode, ServerEvent, SessionEvent, Verdict } from '
 import { nameProblem, normalizeName } from './names.ts';
 import * as protocol from './protocol.ts';
 import type { EndReason, ErrorCode } from './protocol.ts';
-import { Roster } from './roster.ts';
+import { Roster, type Seat } from './roster.ts';
+import { Routes } from './routes.ts';
 import { scatter } from './scatter.ts';
 import type { Session } from './session.ts';
 import { abbreviate, defang, detach, trim } from './text.ts';
@@ -18,6 +19,8 @@ export interface BrokerOptions {
   /** Named in the errors about them: bytes, and ms. */
   readonly maxLine: number;
   readonly loginTimeout: number;
+  /** Destinations of one line; one that has more is refused. */
+  readonly maxRecipients: number;
   /** Says nothing but `from` lines. */
   readonly plain: boolean;
   /** Passes control characters on instead of showing stand-ins. */
@@ -26,20 +29,42 @@ export interface BrokerOptions {
 
 type Emit = (delivery: Delivery) => void;
 
-/** Whom a destination list means, as long as the roster is of the same version. */
+/** Whom a destination list means. */
 interface Route {
   /** The list as it was written, with its colon. */
   readonly head: Buffer;
   /** What stands before the text of each message from its sender. */
   readonly prefix: Buffer;
-  readonly version: number;
-  readonly to: readonly Session[];
+  readonly to: readonly Seat[];
   /** Destinations that nobody here answers to. */
   readonly missing: readonly string[];
+  /** Logins that there had been when it was made: each may be that of somebody who is missing. */
+  readonly logins: number;
 }
+
+/** The beginning of a message line, or that it is a message which nobody is to get. */
+type Beginning = Route | 'too-many-recipients';
 
 const NOTHING = Buffer.alloc(0);
 const LINE_END = Buffer.of(NEWLINE);
+
+/**
+ * Work for one session at a time, until its other lines are given back. A unit takes about a microsecond: a line, a
+ * destination, a delivery, or a number of bytes.
+ */
+const WORK_AT_A_TIME = 4096;
+
+/** Bytes that are a unit of work. */
+const BYTES_OF_WORK = 64;
+
+/** Bytes of lines that become one delivery: their sender may have to be held after it. */
+const RUN_BYTES = 128 * 1024;
+
+/** Characters of replies that become one delivery. */
+const REPLY_CHARACTERS = 16 * 1024;
+
+/** Bytes of memory that a destination takes in a route, about. */
+const ENTRY_BYTES = 32;
 
 /** Refused logins that a connection has: each is a line of the log, so there is to be an end of them. */
 const TRIES = 100;
@@ -80,16 +105,27 @@ class Broker {
   readonly #tell: (event: ServerEvent) => void;
   readonly #roster = new Roster();
   /** The last destination list of each sender. */
-  readonly #routes = new WeakMap<Session, Route>();
+  readonly #routes = new Routes<Session, Route>();
   /** Lines for the session at work. */
   #replies = '';
+  /** What was done for the session at work. */
+  #work = 0;
 
   constructor(options: BrokerOptions, tell: (event: ServerEvent) => void) {
     this.#options = options;
     this.#tell = tell;
   }
 
+  /** What should not happen while a session is served ends that session alone. */
   handle(event: SessionEvent, emit: Emit): void {
+    try {
+      this.#serve(event, emit);
+    } catch (failure) {
+      this.#surprise(event.session, failure, emit);
+    }
+  }
+
+  #serve(event: SessionEvent, emit: Emit): void {
     const { session } = event;
     if (event.type === 'opened') {
       this.#admit(session, emit);
@@ -118,6 +154,12 @@ class Broker {
         event satisfies never;
     }
     this.#reply(session, emit);
+  }
+
+  #surprise(session: Session, failure: unknown, emit: Emit): void {
+    this.#replies = '';
+    this.#tell({ type: 'bug', name: session.name, remote: session.remote, failure });
+    if (this.#roster.has(session)) this.#end(session, 'internal-error', emit);
   }
 
   #admit(session: Session, emit: Emit): void {
@@ -153,56 +195,83 @@ class Broker {
     }
   }
 
-  /** Takes whole lines, as far as the session lives. */
+  /**
+   * Takes whole lines, as far as the session lives. At least one is taken; others are given back where their session is
+   * held by now, or has used up its time.
+   */
   #takeLines(session: Session, block: Buffer, emit: Emit): void {
+    this.#work = 0;
     for (let at = 0; at < block.length && this.#roster.has(session);) {
-      if (session.name !== undefined) {
-        const route = this.#routeAt(session, session.name, block, at);
-        if (route !== undefined) {
-          at = this.#post(session, route, block, at, emit);
-          continue;
-        }
+      if (this.#work > 0 && (this.#work >= WORK_AT_A_TIME || session.held)) {
+        this.#reply(session, emit);
+        session.takeBack(block.subarray(at));
+        return;
       }
-      const newline = block.indexOf(NEWLINE, at);
-      const line = trim(block.toString('utf8', at, newline));
-      at = newline + 1;
-      if (line === '') continue;
-      if (session.name === undefined) this.#login(session, line, 'guest', emit);
-      else this.#obey(session, line, emit);
+      at = this.#takeLine(session, block, at, emit);
+      if (this.#replies.length >= REPLY_CHARACTERS) this.#reply(session, emit);
     }
   }
 
-  /** The route of the message line that begins at `at`; `undefined` where it is no message. */
-  #routeAt(session: Session, sender: string, block: Buffer, at: number): Route | undefined {
+  /** Takes the line that begins at `at`, and those behind it that go the same way. Returns where they end. */
+  #takeLine(session: Session, block: Buffer, at: number, emit: Emit): number {
+    this.#work += 1;
+    const beginning =
+      session.name === undefined ? undefined : this.#routeAt(session, session.name, block, at);
+    if (typeof beginning === 'object') return this.#post(session, beginning, block, at, emit);
+    const newline = block.indexOf(NEWLINE, at);
+    if (beginning === 'too-many-recipients') {
+      const limit = this.#options.maxRecipients;
+      this.#say(protocol.error(beginning, String(limit), `a line has at most ${limit}; nobody got yours`));
+      return newline + 1;
+    }
+    const line = trim(block.toString('utf8', at, newline));
+    if (line === '') return newline + 1;
+    if (session.name === undefined) this.#login(session, line, 'guest', emit);
+    else this.#obey(session, line, emit);
+    return newline + 1;
+  }
+
+  /** Where the message line goes that begins at `at`; `undefined` where it is no message. */
+  #routeAt(session: Session, sender: string, block: Buffer, at: number): Beginning | undefined {
     const last = this.#routes.get(session);
-    if (last?.version === this.#roster.version && standsAt(block, at, last.head)) return last;
+    if (last !== undefined && standsAt(block, at, last.head) && this.#holds(last)) return last;
 
     // Within the line alone: looking on to the end of the block, line after line, would be quadratic.
     const colon = block.subarray(at, block.indexOf(NEWLINE, at)).indexOf(COLON);
     if (colon < 0) return undefined;
     const list = trim(block.toString('utf8', at, at + colon));
     if (list.startsWith('/')) return undefined;
-    const names = new Set(list.split(',').map(normalizeName));
-    names.delete('');
+    const written = new Set(list.split(',').map(trim));
+    written.delete('');
+    this.#work += written.size;
+    if (written.size > this.#options.maxRecipients) return 'too-many-recipients';
+    const names = new Set(Array.from(written, normalizeName));
     if (names.size === 0) return undefined;
 
-    const to: Session[] = [];
+    const to: Seat[] = [];
     const missing: string[] = [];
     for (const name of names) {
-      const recipient = this.#roster.find(name);
-      if (recipient === undefined) missing.push(name);
-      else to.push(recipient);
+      const seat = this.#roster.seatOf(name);
+      if (seat === undefined) missing.push(name);
+      else to.push(seat);
     }
     const route = {
       head: apart(block.subarray(at, at + colon + 1)),
       prefix: apart(Buffer.from(protocol.messagePrefix(sender))),
-      version: this.#roster.version,
       // Copies, because they have no spare room.
       to: to.slice(),
       missing: missing.slice(),
+      logins: this.#roster.logins,
     };
-    this.#routes.set(session, route);
+    this.#routes.set(session, route, route.head.length + ENTRY_BYTES * names.size);
     return route;
+  }
+
+  /** Whether the route means the same as when it was made. */
+  #holds({ to, missing, logins }: Route): boolean {
+    if (missing.length > 0 && logins !== this.#roster.logins) return false;
+    for (const { session } of to) if (session === undefined) return false;
+    return true;
   }
 
   /**
@@ -211,10 +280,12 @@ class Broker {
    */
   #post(session: Session, route: Route, block: Buffer, at: number, emit: Emit): number {
     const { head, prefix, to, missing } = route;
+    const errors = missing.length === 0 ? '' : missing.map((name) => this.#notConnected(name)).join('');
     // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
     const oneByOne = missing.length > 0 && to.length > 0;
     const bodies: number[] = [];
     let end = at;
+    let size = 0;
     do {
       const newline = block.indexOf(NEWLINE, end);
       let from = end + head.length;
@@ -222,24 +293,24 @@ class Broker {
       while (from < until && isBlank(block[from])) from += 1;
       while (until > from && isBlank(block[until - 1])) until -= 1;
       bodies.push(from, until);
+      size += prefix.length + until - from + errors.length;
       end = newline + 1;
-    } while (!oneByOne && standsAt(block, end, head));
+    } while (!oneByOne && size < RUN_BYTES && standsAt(block, end, head));
     const count = bodies.length / 2;
 
+    this.#work += to.length + missing.length + Math.floor(size / BYTES_OF_WORK);
     session.accepted += count;
     if (to.length > 0) {
       this.#reply(session, emit);
       const bytes = this.#wire(prefix, block, bodies);
       const payload = { bytes, count, from: session, end: undefined };
-      for (const recipient of to) {
+      for (const { session: recipient } of to) {
+        if (recipient === undefined) continue;
         recipient.routed += count;
         emit({ to: recipient, payload });
       }
     }
-    if (missing.length > 0) {
-      const errors = missing.map((name) => this.#notConnected(name)).join('');
-      this.#say(errors.repeat(count));
-    }
+    if (missing.length > 0) this.#say(errors.repeat(count));
     return end;
   }
 
@@ -293,8 +364,11 @@ class Broker {
 
   /** A line of a logged-in session that is no message. */
   #obey(session: Session, line: string, emit: Emit): void {
-    const { text, quit } = answer(line, this.#roster, (input) => this.#harmless(input));
+    const { text, quit } = answer(line, this.#roster, this.#options.maxLine, (input) =>
+      this.#harmless(input),
+    );
     this.#say(text);
+    this.#work += Math.floor(text.length / BYTES_OF_WORK);
     if (quit) this.#end(session, 'quit', emit);
   }
 
@@ -315,6 +389,7 @@ class Broker {
   #end(session: Session, reason: EndReason, emit: Emit): void {
     this.#reply(session, emit);
     this.#roster.leave(session);
+    this.#routes.delete(session);
     emit({ to: session, payload: { bytes: NOTHING, count: 0, from: session, end: reason } });
     session.conclude();
     session.dismiss(reason);

@@ -12,15 +12,22 @@ export interface Answer {
 /**
  * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands. `harmless`
  * makes a piece of input fit to be repeated.
+ *
+ * @param maxLine bytes of the longest line
  */
-export function answer(line: string, roster: Roster, harmless: (input: string) => string): Answer {
+export function answer(
+  line: string,
+  roster: Roster,
+  maxLine: number,
+  harmless: (input: string) => string,
+): Answer {
   if (!line.startsWith('/')) {
     return say(protocol.error('no-recipient', '', "write '<name>: <text>', or /help"));
   }
   const { word, rest } = splitWord(line);
   switch (word) {
     case '/who':
-      return say(protocol.who(roster.names));
+      return say(roster.tellWho(maxLine));
     case '/ping':
       return say(protocol.pong(harmless(rest)));
     case '/help':

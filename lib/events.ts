@@ -158,6 +158,16 @@ export type ServerEvent =
       readonly abandoned: number;
     }
   | {
+      /** The server failed while it served a session, which was ended for that: a bug. */
+      readonly type: 'bug';
+      /** The login name, or `undefined` where none was given. */
+      readonly name: string | undefined;
+      /** Address and port of the peer. */
+      readonly remote: string;
+      /** What was thrown. */
+      readonly failure: unknown;
+    }
+  | {
       /** A shutdown began. */
       readonly type: 'draining';
       /** Connections that are open. */

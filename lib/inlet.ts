@@ -1,95 +1,153 @@
-import { NEWLINE } from './bytes.ts';
 import { type Piece, overlong } from './lines.ts';
+import type { EndReason } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { Throttle } from './throttle.ts';
-
-/** Bytes of the first slice of a chunk, and how many times larger each next one is. */
-const FIRST_SLICE = 4096;
-const GROWTH = 4;
-
-/** Lines that one finds in a first slice where lines are short. */
-const MANY = FIRST_SLICE / 64;
+import type { TurnShare, Worker } from './turn-share.ts';
 
 /** Where the lines go that are let in. */
 export interface Beyond {
   readonly pass: (piece: Piece) => void;
   /** All is in. */
-  readonly finish: () => void;
+  readonly finish: (reason: EndReason) => void;
 }
 
 /**
- * Lets the lines of a session into the pipeline, and none while it is held. A chunk of short lines goes in by slices,
- * small ones first: they become many times their size on the way, and their sender is to be held before all of them did.
+ * Lets the lines of a session into the pipeline: none while it is held, and no more in a turn of the event loop than is
+ * fair. What is beyond takes as many of the lines as it has room for, and gives the others back.
  */
-export class Inlet {
+export class Inlet implements Worker {
   readonly #session: Session;
-  readonly #throttle: Throttle | undefined;
   readonly #beyond: Beyond;
+  readonly #share: TurnShare;
+  #throttle: Throttle | undefined;
   #waiting: Piece[] = [];
-  #slice = FIRST_SLICE;
-  #ended = false;
+  /** Bytes of them. */
+  #bytes = 0;
+  /** Bytes at their head that the throttle has admitted already. */
+  #admitted = 0;
+  #isPassing = false;
+  #isGivenBack = false;
+  #end: EndReason | undefined;
 
-  constructor(session: Session, throttle: Throttle | undefined, beyond: Beyond) {
+  constructor(session: Session, throttle: Throttle | undefined, share: TurnShare, beyond: Beyond) {
     this.#session = session;
     this.#throttle = throttle;
+    this.#share = share;
     this.#beyond = beyond;
+  }
+
+  /** Bytes that wait, and one for each line that was too long. */
+  get waiting(): number {
+    return this.#bytes;
   }
 
   push(piece: Piece): void {
     this.#waiting.push(piece);
+    this.#bytes += sizeOf(piece);
     this.resume();
   }
 
-  /** Nothing more comes. */
-  end(): void {
-    this.#ended = true;
+  /**
+   * Nothing more comes, and `reason` is told when all is in. Where the connection is broken and the session held, nobody
+   * knows for how long, what waits is left: nobody was told that it was accepted.
+   */
+  end(reason: EndReason): void {
+    this.#end = reason;
+    if (reason !== 'eof' && this.#session.held) this.#leave();
     this.resume();
   }
 
   /** Goes on as long as nothing holds the session. */
   resume(): void {
-    this.#slice = FIRST_SLICE;
+    if (!this.#session.isDeferred) this.#run();
+  }
+
+  /** A later turn has come. */
+  work(): void {
+    if (this.#session.isDeferred && !this.#run()) this.#session.isDeferred = false;
+  }
+
+  /** Puts lines that were passed on back at the head of what waits. */
+  takeBack(lines: Buffer): void {
+    this.#waiting.unshift(lines);
+    this.#bytes += lines.length;
+    this.#admitted += lines.length;
+    this.#isGivenBack = true;
+    // Who gives them back handles an event: nothing may enter before that is over.
+    if (!this.#isPassing && !this.#session.isDeferred) this.#defer(true);
+  }
+
+  /** Nothing more will be read: what waits is not to be slowed for its rate. */
+  stop(): void {
+    this.#throttle?.release();
+    this.#throttle = undefined;
+  }
+
+  /** Lets in a piece though the session is held. */
+  letIn(): void {
+    if (this.#waiting.length > 0) this.#passOne();
+  }
+
+  /** Nothing is let in any more. */
+  close(): void {
+    this.stop();
+    this.#leave();
+    this.#session.isDeferred = false;
+  }
+
+  /** Lets in what may come in now; the answer is whether a later turn is waited for. */
+  #run(): boolean {
     while (this.#waiting.length > 0) {
-      if (this.#session.held) return;
-      this.#passOne();
+      if (this.#session.held) return false;
+      if (!this.#share.isLeft) return this.#defer(false);
+      if (!this.#passOne()) return this.#makeWay();
     }
-    if (this.#ended) this.#beyond.finish();
+    if (this.#end !== undefined) this.#beyond.finish(this.#end);
+    return false;
   }
 
-  /** Lets all in, held or not. */
-  flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const piece of waiting) this.#beyond.pass(piece);
-    if (this.#ended) this.#beyond.finish();
+  /** What was given back waits for whoever holds the session, or for others to have had their turn. */
+  #makeWay(): boolean {
+    return !this.#session.held && this.#defer(true);
   }
 
-  #passOne(): void {
+  #defer(isBusy: boolean): true {
+    this.#session.isDeferred = true;
+    this.#share.later(this, isBusy);
+    return true;
+  }
+
+  /** Passes on one piece, or what its rate allows of it; the answer is whether all of that was taken. */
+  #passOne(): boolean {
     const [piece = overlong] = this.#waiting;
-    const end = piece === overlong ? 0 : this.#endOfSlice(piece);
-    if (piece === overlong || end === piece.length) {
-      this.#waiting.shift();
-      this.#beyond.pass(piece);
-      return;
-    }
-    this.#waiting[0] = piece.subarray(end);
-    this.#beyond.pass(piece.subarray(0, end));
+    const end = piece === overlong ? 1 : this.#admit(piece);
+    this.#bytes -= end;
+    if (piece === overlong || end === piece.length) this.#waiting.shift();
+    else this.#waiting[0] = piece.subarray(end);
+    this.#isPassing = true;
+    this.#isGivenBack = false;
+    this.#beyond.pass(piece === overlong ? piece : piece.subarray(0, end));
+    this.#isPassing = false;
+    return !this.#isGivenBack;
   }
 
-  #endOfSlice(block: Buffer): number {
-    const whole = block.length <= this.#slice || !hasMany(block);
-    const end = whole ? block.length : block.indexOf(NEWLINE, this.#slice - 1) + 1;
-    this.#slice *= GROWTH;
-    return this.#throttle?.admit(block.subarray(0, end)) ?? end;
+  /** How much of `block` may go on. */
+  #admit(block: Buffer): number {
+    if (this.#throttle === undefined) return block.length;
+    if (this.#admitted === 0) return this.#throttle.admit(block);
+    const end = Math.min(this.#admitted, block.length);
+    this.#admitted -= end;
+    return end;
+  }
+
+  #leave(): void {
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#admitted = 0;
   }
 }
 
-/** Whether `block`, which is longer, begins with short lines. */
-function hasMany(block: Buffer): boolean {
-  let at = 0;
-  for (let line = 0; line < MANY; line += 1) {
-    at = block.indexOf(NEWLINE, at) + 1;
-    if (at === 0 || at > FIRST_SLICE) return false;
-  }
-  return true;
+/** A line that was too long counts too. */
+function sizeOf(piece: Piece): number {
+  return piece === overlong ? 1 : piece.length;
 }

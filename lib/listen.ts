@@ -2,7 +2,7 @@ import { type Server, type ServerOpts, type Socket, createServer } from 'node:ne
 import { Observable, defer, merge, retry, timer } from 'rxjs';
 import { type Endpoint, isSecure } from './endpoint.ts';
 import { inherited } from './inherit.ts';
-import { scarce } from './kernel.ts';
+import { scarce } from './descriptors.ts';
 import { removeStale, withMode } from './unix.ts';
 
 export interface ListenOptions {

@@ -112,6 +112,14 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
       );
       return;
     }
+    case 'bug': {
+      const { name, remote, failure } = event;
+      log.error(
+        { event: type, name, remote, err: failure },
+        `a bug ended the session of ${name ?? 'a connection without a name'} from ${remote}: ${String(failure)}`,
+      );
+      return;
+    }
     case 'draining':
       log.info(
         { event: type, sessions: event.sessions, deadline: event.deadline / 1000 },

@@ -46,6 +46,7 @@ export class Meter {
   /** Messages that these did not get, by why they ended. */
   readonly abandoned = new Map<EndReason, number>();
   #logins = 0;
+  #bugs = 0;
   #maxConnections = 0;
   #drain: { readonly began: number; ended: number | undefined } | undefined;
   #open: ReadonlySet<Session> = new Set();
@@ -58,6 +59,11 @@ export class Meter {
   /** Logins so far. */
   get logins(): number {
     return this.#logins;
+  }
+
+  /** Sessions that ended because the server failed while it served them. */
+  get bugs(): number {
+    return this.#bugs;
   }
 
   /** Connections that there is room for. */
@@ -125,6 +131,9 @@ export class Meter {
       case 'left':
         add(this.endings, event.reason, 1);
         add(this.abandoned, event.reason, event.abandoned);
+        break;
+      case 'bug':
+        this.#bugs += 1;
         break;
       case 'draining':
         this.#drain = { began: performance.now(), ended: undefined };

@@ -35,6 +35,7 @@ const END_REASONS: Readonly<Record<EndReason, 0>> = {
   'slow-consumer': 0,
   vanished: 0,
   reset: 0,
+  'internal-error': 0,
   deadline: 0,
 };
 
@@ -96,6 +97,8 @@ export async function metricsOf(meter: Meter): Promise<Registry> {
   counter('slow_consumers', 'Recipients cut off because they did not read', () => {
     return meter.endings.get('slow-consumer') ?? 0;
   });
+
+  counter('bugs', 'Sessions ended because the server failed while it served them', () => meter.bugs);
 
   counter('messages_accepted', 'Message lines taken from senders', () => read().accepted);
   counter('messages_delivered', 'Messages handed to the operating system', () => read().delivered);

@@ -155,6 +155,7 @@ export const settings = {
   writeTimeout: seconds(10, 'how long a recipient may take nothing while something waits for it', 1),
   keepAlive: seconds(60, 'silence after which the system asks whether a peer is still there, 0 for never'),
   maxLine: whole(65536, [1, 2 ** 28], '<bytes>', 'longest line, without its line end'),
+  maxRecipients: whole(1000, [1, 2 ** 24], '<number>', 'destinations of one line'),
   maxConnections: whole(10000, [1, 2 ** 24], '<number>', 'connections at a time'),
   maxConnectionsPerAddress: whole(0, [0, 2 ** 24], '<number>', 'of one address, 0 for any number'),
   maxPending: whole(16 * 2 ** 20, [1, 2 ** 32], '<bytes>', 'what may wait for one recipient'),
@@ -162,7 +163,7 @@ export const settings = {
     256 * 2 ** 20,
     [1, 2 ** 40],
     '<bytes>',
-    'what may wait for all recipients together before every sender is slowed',
+    'what may wait for all recipients together before those with the most slow their senders',
   ),
   maxRate: whole(
     0,
@@ -192,6 +193,7 @@ export const groups: Readonly<Record<Key, string>> = {
   ...{ drainTimeout: 'Ending:', lingerTimeout: 'Ending:' },
   ...{
     maxLine: 'Limits:',
+    maxRecipients: 'Limits:',
     maxRate: 'Limits:',
     maxConnections: 'Limits:',
     maxConnectionsPerAddress: 'Limits:',

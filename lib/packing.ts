@@ -1,3 +1,4 @@
+import { costOf } from './backlog.ts';
 import type { Payload } from './events.ts';
 
 /** Lines to write, whole, in one system call. */
@@ -7,6 +8,8 @@ export interface Write {
   readonly size: number;
   /** How many of the lines are messages. */
   readonly count: number;
+  /** What it cost that they waited, in bytes of memory. */
+  readonly cost: number;
 }
 
 /** Bytes of one write where there are several payloads: enough for a system call to cost nothing beside them. */
@@ -51,6 +54,7 @@ function writesOf(payloads: readonly Payload[]): readonly Write[] {
   let small: Buffer[] = [];
   let size = 0;
   let count = 0;
+  let cost = 0;
   const join = () => {
     const [only] = small;
     if (only !== undefined) parts.push(small.length === 1 ? only : Buffer.concat(small));
@@ -58,11 +62,12 @@ function writesOf(payloads: readonly Payload[]): readonly Write[] {
   };
   const finish = () => {
     join();
-    if (size > 0) writes.push({ parts, size, count });
+    if (size > 0) writes.push({ parts, size, count, cost });
     parts = [];
-    size = count = 0;
+    size = count = cost = 0;
   };
-  for (const { bytes, count: messages } of payloads) {
+  for (const payload of payloads) {
+    const { bytes, count: messages } = payload;
     if (size + bytes.length > WRITE_SIZE) finish();
     if (bytes.length >= LARGE) {
       join();
@@ -72,6 +77,7 @@ function writesOf(payloads: readonly Payload[]): readonly Write[] {
     }
     size += bytes.length;
     count += messages;
+    cost += costOf(payload);
   }
   finish();
   return writes;

@@ -8,6 +8,17 @@ const HELP = [
   '/quit delivers what is pending for you and closes the connection',
 ];
 
+const SEPARATOR = ', ';
+
+/** Stands for the names that there is no room for. */
+const MORE = '...';
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return /^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length;
+}
+
 /** A request line of HTTP/1: `POST / HTTP/1.1`. A web page must not be able to log in with it. */
 const HTTP_REQUEST = /^[A-Z]+ \S+ HTTP\/\d/;
 
@@ -44,6 +55,8 @@ export type EndReason =
   | 'vanished'
   /** The connection broke. */
   | 'reset'
+  /** The server failed while it served the session: a bug. */
+  | 'internal-error'
   /** The drain deadline, or a second signal, cut the session off. */
   | 'deadline';
 
@@ -56,6 +69,7 @@ export type ErrorCode =
   | 'not-chat'
   | 'not-connected'
   | 'no-recipient'
+  | 'too-many-recipients'
   | 'unknown-command'
   | 'line-too-long'
   | 'server-full'
@@ -93,8 +107,29 @@ export function closing(reason: EndReason, accepted: number, delivered: number):
   return `* closing ${reason}: accepted ${accepted}, delivered ${delivered}\n`;
 }
 
-export function who(names: readonly string[]): string {
-  return `* who ${names.length}: ${names.join(', ')}\n`;
+/**
+ * Who is here. Where the list is longer than a line may be it holds as many names as fit, and `...`; no more of `names`
+ * are taken than that.
+ *
+ * @param limit bytes of a line
+ */
+export function who(count: number, names: Iterable<string>, limit: number): string {
+  const head = `* who ${count}: `;
+  const shown: { readonly name: string; readonly size: number }[] = [];
+  let size = head.length - SEPARATOR.length;
+  let isWhole = true;
+  for (const name of names) {
+    const more = SEPARATOR.length + byteLength(name);
+    isWhole = size + more <= limit;
+    if (!isWhole) break;
+    shown.push({ name, size: more });
+    size += more;
+  }
+  if (!isWhole) {
+    while (shown.length > 0 && size + SEPARATOR.length + MORE.length > limit) size -= shown.pop()?.size ?? 0;
+  }
+  const list = shown.map(({ name }) => name);
+  return `${head}${(isWhole ? list : [...list, MORE]).join(SEPARATOR)}\n`;
 }
 
 export function pong(text: string): string {

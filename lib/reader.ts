@@ -15,6 +15,7 @@ import type { Meter } from './meter.ts';
 import type { EndReason } from './protocol.ts';
 import type { Intake, Session } from './session.ts';
 import { Throttle } from './throttle.ts';
+import type { TurnShare } from './turn-share.ts';
 
 export interface ReaderOptions {
   /** The longest line, in bytes. */
@@ -47,10 +48,12 @@ class SessionFailure extends Error {
  * One connection as its events: `opened`, its lines, `ended`. It ends with the peer's input, with a connection that
  * breaks, when no login or nothing at all comes in time, or when the session is dismissed. Whoever unsubscribes, as the
  * shutdown does, hears no `ended`; either way what the peer still sends is read and discarded from then on.
+ *
+ * @param share of the event loop's turns, which all sessions have in common
  */
-export function reader(session: Session, options: ReaderOptions): Observable<SessionEvent> {
+export function reader(session: Session, options: ReaderOptions, share: TurnShare): Observable<SessionEvent> {
   return new Observable((out) => {
-    const reading = new Reading(session, options, out);
+    const reading = new Reading(session, options, share, out);
     out.add(reading);
     reading.begin();
   });
@@ -61,7 +64,6 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   readonly #session: Session;
   readonly #options: ReaderOptions;
   readonly #out: Subscriber<SessionEvent>;
-  readonly #throttle: Throttle | undefined;
   readonly #inlet: Inlet;
   #input: Subscription | undefined;
   /** Due if no login comes. */
@@ -69,12 +71,16 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   #silence: Subscription | undefined;
   #heard = 0;
 
-  constructor(session: Session, options: ReaderOptions, out: Subscriber<SessionEvent>) {
+  constructor(session: Session, options: ReaderOptions, share: TurnShare, out: Subscriber<SessionEvent>) {
     this.#session = session;
     this.#options = options;
     this.#out = out;
-    this.#throttle = options.maxRate > 0 ? new Throttle(session, options.maxRate) : undefined;
-    this.#inlet = new Inlet(session, this.#throttle, this);
+    const throttle = options.maxRate > 0 ? new Throttle(session, options.maxRate) : undefined;
+    this.#inlet = new Inlet(session, throttle, share, this);
+  }
+
+  get waiting(): number {
+    return this.#inlet.waiting;
   }
 
   begin(): void {
@@ -92,22 +98,18 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   }
 
   next(piece: Piece): void {
-    if (this.#silence !== undefined) this.#heard = asyncScheduler.now();
+    if (this.#silence !== undefined) this.#heard = performance.now();
     if (this.#options.meter !== undefined) this.#session.readAt = performance.now();
     this.#inlet.push(piece);
   }
 
   error(failure: unknown): void {
-    if (failure instanceof SessionFailure) {
-      this.#inlet.flush();
-      this.#end(failure.reason);
-    } else {
-      this.#out.error(failure);
-    }
+    if (failure instanceof SessionFailure) this.#inlet.end(failure.reason);
+    else this.#out.error(failure);
   }
 
   complete(): void {
-    this.#inlet.end();
+    this.#inlet.end('eof');
   }
 
   /** What the inlet lets in. */
@@ -121,8 +123,8 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   }
 
   /** All that came is in. */
-  finish(): void {
-    this.#end('eof');
+  finish(reason: EndReason): void {
+    this.#end(reason);
   }
 
   dismiss(reason: EndReason): void {
@@ -137,15 +139,23 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
     });
   }
 
-  flush(): void {
-    this.#inlet.flush();
+  takeBack(lines: Buffer): void {
+    this.#inlet.takeBack(lines);
+  }
+
+  stop(): void {
+    this.#inlet.stop();
+  }
+
+  letIn(): void {
+    this.#inlet.letIn();
   }
 
   unsubscribe(): void {
     this.#input?.unsubscribe();
     this.#login?.unsubscribe();
     this.#silence?.unsubscribe();
-    this.#throttle?.release();
+    this.#inlet.close();
     this.#session.discard();
   }
 
@@ -161,8 +171,8 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   }
 
   #watchSilence(idleTimeout: number): void {
-    this.#heard = asyncScheduler.now();
-    const left = () => (this.#session.held ? idleTimeout : this.#heard + idleTimeout - asyncScheduler.now());
+    this.#heard = performance.now();
+    const left = () => (this.#session.held ? idleTimeout : this.#heard + idleTimeout - performance.now());
     const end = () => {
       this.#end('idle');
     };

@@ -1,24 +1,40 @@
 import { Lookalikes } from './lookalikes.ts';
+import { who } from './protocol.ts';
 import type { Session } from './session.ts';
+
+/**
+ * The place of a name as long as one session has it. Routes remember seats: one that its session has left is empty, and
+ * keeps nothing of that in memory.
+ */
+export interface Seat {
+  readonly session: Session | undefined;
+}
 
 /** Who is here. The broker owns it and nobody else looks. */
 export class Roster {
-  /** Changes whenever somebody gets or loses a name: what was looked up under another version may not hold. */
-  version = 0;
   readonly #sessions = new Set<Session>();
   /** Sessions of each address that has one. */
   readonly #addresses = new Map<string, number>();
   /** In the order of login. */
-  readonly #named = new Map<string, Session>();
+  readonly #named = new Map<string, { session: Session | undefined }>();
   readonly #lookalikes = new Lookalikes(this.#named);
+  #logins = 0;
+  /** What `/who` is told, as long as nobody comes or goes. */
+  #who: string | undefined;
 
   /** Connections, logged in or not. */
   get size(): number {
     return this.#sessions.size;
   }
 
-  get names(): string[] {
-    return [...this.#named.keys()];
+  /** Logins so far: who was missing before one may be here after it. */
+  get logins(): number {
+    return this.#logins;
+  }
+
+  /** The answer to `/who`, in a line of at most `limit` bytes, which is the same with each call. */
+  tellWho(limit: number): string {
+    return (this.#who ??= who(this.#named.size, this.#named.keys(), limit));
   }
 
   /** Sessions of that address; a connection without one is of no address. */
@@ -36,6 +52,11 @@ export class Roster {
   }
 
   find(name: string): Session | undefined {
+    return this.#named.get(name)?.session;
+  }
+
+  /** The seat of who has that name. */
+  seatOf(name: string): Seat | undefined {
     return this.#named.get(name);
   }
 
@@ -47,19 +68,23 @@ export class Roster {
   /** Gives `session` its name, which must be free. */
   join(session: Session, name: string): void {
     session.name = name;
-    this.#named.set(name, session);
+    this.#named.set(name, { session });
     this.#lookalikes.add(name);
-    this.version += 1;
+    this.#logins += 1;
+    this.#who = undefined;
   }
 
   /** Forgets `session` and frees its name. */
   leave(session: Session): void {
     this.#sessions.delete(session);
     this.#count(session.address, -1);
-    if (session.name === undefined) return;
-    this.#named.delete(session.name);
-    this.#lookalikes.remove(session.name);
-    this.version += 1;
+    const { name } = session;
+    const seat = name === undefined ? undefined : this.#named.get(name);
+    if (name === undefined || seat === undefined) return;
+    seat.session = undefined;
+    this.#named.delete(name);
+    this.#lookalikes.remove(name);
+    this.#who = undefined;
   }
 
   #count(address: string | undefined, change: number): void {

@@ -5,33 +5,39 @@ import {
   Observable,
   Subject,
   concat,
+  concatMap,
   defer,
+  exhaustMap,
   groupBy,
   interval,
   map,
   merge,
   mergeMap,
   of,
+  switchMap,
   takeUntil,
   tap,
 } from 'rxjs';
 import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
 import { Accounts } from './accounts.ts';
 import { admission } from './admission.ts';
-import { Backlog } from './backlog.ts';
 import { broker } from './broker.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { REFUSALS, enter, entrance } from './entrance.ts';
 import type { Delivery, Payload, ServerEvent, SessionEvent } from './events.ts';
-import { freeDescriptors, vanished } from './kernel.ts';
+import { freeDescriptors } from './descriptors.ts';
+import { lastIntake } from './last-intake.ts';
 import { Loaded } from './loaded.ts';
 import { type ServerOptions, serverOptions } from './options.ts';
 import { Packing } from './packing.ts';
+import { PendingTotal } from './pending-total.ts';
 import { reader } from './reader.ts';
 import { HANDSHAKES } from './secure.ts';
 import type { Connection, Session } from './session.ts';
 import { type Shutdown, shutdownOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
+import { vanished } from './tcp-table.ts';
+import { TurnShare } from './turn-share.ts';
 import { Turn } from './turn.ts';
 import { type Outflow, writer } from './writer.ts';
 
@@ -86,9 +92,9 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
     const settings = withinLimits(serverOptions(options));
-    const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
+    const { drain$: signal$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
     const tally = new Tally();
-    const whole = new Backlog(settings.maxPendingTotal);
+    const whole = new PendingTotal(settings.maxPendingTotal);
     settings.meter?.attach(tally.open, whole);
     const tell = (event: ServerEvent) => {
       out.next(event);
@@ -99,14 +105,16 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     // The program's own come first: what they are called is theirs.
     const own$ = connections$.pipe(map((connection) => enter(connection, { through: 'in-process' })));
     const sessions$ = merge(own$, arrivals$).pipe(
+      takeUntil(signal$),
       tap((session) => {
         tally.arrive(session);
       }),
     );
     const beginDrain = () => {
-      for (const session of tally.open) session.readOn();
       tally.begin();
       tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
+      // What is let in late is to be delivered too.
+      return lastIntake(tally.open, whole, settings.drainTimeout / 2);
     };
 
     const outflow: Outflow = {
@@ -119,11 +127,15 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
         const { name, remote, accepted, delivered, abandoned } = session;
         tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
       },
+      surprise: ({ name, remote }, failure) => {
+        tell({ type: 'bug', name, remote, failure });
+      },
     };
-    const read = (session: Session) => reader(session, settings);
+    const share = new TurnShare();
+    const read = (session: Session) => reader(session, settings, share);
     const admit = admissionOf(settings, tell, out);
     const run$ = pipeline(sessions$, {
-      drain$: drain$.pipe(tap(beginDrain)),
+      drain$: signal$.pipe(switchMap(beginDrain)),
       deadline$,
       reader: (session) => {
         const said$ = read(session);
@@ -133,9 +145,14 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       writer: (payloads) => writer(payloads, settings, outflow),
     });
     out.add(
-      interval(SWEEP).subscribe(() => {
-        for (const session of vanished(tally.open)) session.dismiss('vanished');
-      }),
+      interval(SWEEP)
+        .pipe(
+          exhaustMap(() => vanished(tally.open)),
+          concatMap((sessions) => sessions),
+        )
+        .subscribe((session) => {
+          session.dismiss('vanished');
+        }),
     );
     return concat(
       run$,

@@ -33,11 +33,24 @@ export interface Intake {
   readonly dismiss: (reason: EndReason) => void;
   /** Goes on with what `hold` stopped; later than the call too. */
   readonly resume: () => void;
-  /** Passes on, at once, what was read and waits. */
-  readonly flush: () => void;
+  /** Takes back whole lines, the last of those at work, for which there is no time or no room now. */
+  readonly takeBack: (lines: Buffer) => void;
+  /** Bytes that were read and wait. */
+  readonly waiting: number;
+  /** Nothing more will be read: what waits is not to be slowed for its rate. */
+  readonly stop: () => void;
+  /** Passes on a part of what waits, though the session is held. */
+  readonly letIn: () => void;
 }
 
-const CLOSED: Intake = { dismiss: () => {}, resume: () => {}, flush: () => {} };
+const CLOSED: Intake = {
+  waiting: 0,
+  dismiss: () => {},
+  resume: () => {},
+  takeBack: () => {},
+  stop: () => {},
+  letIn: () => {},
+};
 
 /**
  * One connection from accept to close, with the counts that are kept of it. A recipient is a session, not a name: two
@@ -63,6 +76,8 @@ export class Session {
   readonly socket: Duplex;
   readonly #origin: Origin;
   #holds = 0;
+  #isRead = true;
+  #isDeferred = false;
   #heldSince = 0;
   #heldBefore = 0;
 
@@ -113,6 +128,11 @@ export class Session {
     return this.#holds > 0;
   }
 
+  /** Bytes that were read from the peer and are not let in yet. */
+  get waiting(): number {
+    return this.intake.waiting;
+  }
+
   /** ms in which the peer was kept waiting. */
   get heldFor(): number {
     return this.#heldBefore + (this.held ? performance.now() - this.#heldSince : 0);
@@ -129,24 +149,57 @@ export class Session {
     this.#holds -= 1;
     if (this.held) return;
     this.#heldBefore += performance.now() - this.#heldSince;
-    this.socket.resume();
+    this.#flow();
     this.intake.resume();
+  }
+
+  /** Whether what was read waits for a later turn of the event loop: until then nothing more is read. */
+  get isDeferred(): boolean {
+    return this.#isDeferred;
+  }
+
+  set isDeferred(isDeferred: boolean) {
+    this.#isDeferred = isDeferred;
+    if (isDeferred) this.socket.pause();
+    else this.#flow();
   }
 
   dismiss(reason: EndReason): void {
     this.intake.dismiss(reason);
   }
 
-  /** Passes on what the process has already read, and `hold` stopped on its way. */
-  readOn(): void {
-    while (this.socket.read() !== null);
-    this.intake.flush();
+  /** Stops reading for good, but for what the process has read already. */
+  stopReading(): void {
+    this.#isRead = false;
+    this.socket.pause();
+    // A stream may have more and more to read: what it has now is what counts.
+    for (let left = this.socket.readableLength; left > 0;) {
+      const chunk = this.socket.read() as Buffer | null;
+      if (chunk === null) break;
+      left -= chunk.length;
+    }
+    this.intake.stop();
+  }
+
+  /** Lets in a part of what was read, though the session is held. */
+  letIn(): void {
+    this.intake.letIn();
+  }
+
+  /** Gives back to its reader whole lines, the last of those that it passed on: they come again, in their place. */
+  takeBack(lines: Buffer): void {
+    this.intake.takeBack(lines);
   }
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
   discard(): void {
     this.intake = CLOSED;
     this.socket.resume();
+  }
+
+  #flow(): void {
+    const isOurs = this.intake !== CLOSED;
+    if (!isOurs || (this.#isRead && !this.held && !this.#isDeferred)) this.socket.resume();
   }
 }
 

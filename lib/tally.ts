@@ -8,6 +8,8 @@ export class Tally {
   #began = 0;
   #sessions = 0;
   #delivered = 0;
+  /** What each had got before the drain began. */
+  #before = new Map<Session, number>();
   #losses: Loss[] = [];
 
   get open(): ReadonlySet<Session> {
@@ -20,7 +22,9 @@ export class Tally {
 
   depart(session: Session, reason: EndReason): void {
     this.#open.delete(session);
-    this.#delivered += session.delivered;
+    // A session that is cut off takes back what its peer did not get, from before the drain as well.
+    this.#delivered += Math.max(0, session.delivered - (this.#before.get(session) ?? 0));
+    this.#before.delete(session);
     const { name, remote, abandoned } = session;
     if (abandoned > 0) this.#losses.push({ name, remote, reason, abandoned });
   }
@@ -31,7 +35,7 @@ export class Tally {
     this.#sessions = this.#open.size;
     this.#losses = [];
     this.#delivered = 0;
-    for (const { delivered } of this.#open) this.#delivered -= delivered;
+    this.#before = new Map(Array.from(this.#open, (session) => [session, session.delivered]));
   }
 
   report(): DrainReport {

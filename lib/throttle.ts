@@ -24,7 +24,7 @@ export class Throttle {
 
   /** How much of `block`, whole lines, may go on now: at least one line. Holds the session if that uses up its rate. */
   admit(block: Buffer): number {
-    const now = asyncScheduler.now();
+    const now = performance.now();
     this.#paid = Math.max(now, this.#paid);
     const allowed = Math.max(1, Math.min(this.#rate, Math.floor((now + 1000 - this.#paid) / this.#cost)));
     let lines = 0;

@@ -4,6 +4,9 @@ const MANY = 64;
 /** ms that they wait while each turn brings more. */
 const PATIENCE = 20;
 
+/** Waits that end in one turn of the event loop: each is a system call, and others are to have their turn. */
+const ENDS_PER_TURN = 2048;
+
 /**
  * Ends the wait of small writes when whatever else the turn of the event loop has read is handled. Where many wait, and
  * the turn brought them more, they wait another one: a line to a thousand recipients is a thousand system calls, and so
@@ -38,6 +41,16 @@ export class Turn {
     }
     const due = this.#due;
     this.#due = [];
-    for (const action of due) action();
+    this.#endAll(due, 0);
   };
+
+  #endAll(due: readonly (() => void)[], from: number): void {
+    const end = Math.min(due.length, from + ENDS_PER_TURN);
+    for (let index = from; index < end; index += 1) due[index]?.();
+    if (end < due.length) {
+      setImmediate(() => {
+        this.#endAll(due, end);
+      });
+    }
+  }
 }

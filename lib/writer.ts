@@ -10,19 +10,23 @@ import { Backlog } from './backlog.ts';
 import { apart } from './bytes.ts';
 import type { Payload } from './events.ts';
 import { Stopwatch } from './latency.ts';
-import { type LingerOptions, lingeringClose } from './linger.ts';
+import { lingeringClose } from './linger.ts';
 import type { Meter } from './meter.ts';
 import { Outlet } from './outlet.ts';
 import type { Packing } from './packing.ts';
+import type { PendingTotal } from './pending-total.ts';
 import { type EndReason, closing, error } from './protocol.ts';
 import type { Session } from './session.ts';
+import { DISTANCE } from './tcp-table.ts';
 import type { Turn } from './turn.ts';
 
-export interface WriterOptions extends LingerOptions {
+export interface WriterOptions {
   /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
   readonly maxPending: number;
-  /** ms that a write may wait for a peer that does not read. */
+  /** ms that a peer may take nothing while something waits for it. */
   readonly writeTimeout: number;
+  /** ms of silence after which a closed peer that does not hang up is hung up on. */
+  readonly lingerTimeout: number;
   readonly plain: boolean;
   /** Measures how long messages take, if given. */
   readonly meter?: Meter | undefined;
@@ -43,12 +47,14 @@ const SMALL = 16 * 1024;
 /** What the writers share. */
 export interface Outflow {
   /** What waits for all recipients together. */
-  readonly whole: Backlog;
+  readonly whole: PendingTotal;
   /** How long small writes wait for more. */
   readonly turn: Turn;
   readonly packing: Packing;
   /** Hears of each recipient that is written to no more; the session's counts are final by then. */
   readonly depart: (session: Session, reason: EndReason) => void;
+  /** Hears of what should not have happened while a recipient was served. */
+  readonly surprise: (session: Session, failure: unknown) => void;
 }
 
 /**
@@ -76,6 +82,8 @@ class Writing implements Observer<Payload>, Unsubscribable {
   readonly #outlet: Outlet;
   readonly #stopwatch: Stopwatch | undefined;
   #pending: Subscriber<Payload> | undefined;
+  /** Bytes of the payloads that wait. */
+  #unwritten = 0;
   /** Ends the wait for more. */
   #goOn: (() => void) | undefined;
   #reason: EndReason = 'deadline';
@@ -86,47 +94,56 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#options = options;
     this.#outflow = outflow;
     this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole);
-    this.#outlet = new Outlet(session, writeTimeout, this.#backlog, maxPending);
+    this.#outlet = new Outlet(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
     this.#stopwatch = meter && new Stopwatch(meter.latency);
   }
 
   /** Writes all there is, then completes `out`. */
   async write(payloads: Observable<Payload>, out: Subscriber<never>): Promise<void> {
     try {
-      let end: EndReason = 'shutdown';
-      // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
-      for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
-        this.#stopwatch?.take();
-        let size = 0;
-        for (const write of this.#outflow.packing.pack(batch)) {
-          const taken = this.#outlet.write(write);
-          if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
-          size += write.size;
-          this.#backlog.remove(write.size);
-        }
-        if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
-        end = batch.at(-1)?.end ?? end;
-        // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies
-        // young costs next to nothing, other garbage is collected by halting everything.
-        batch.length = 0;
-        if (size < SMALL) await this.#enough();
-        this.#goOn = undefined;
-      }
-      await this.#end(end);
-      out.complete();
+      await this.#end(await this.#writeAll(payloads));
     } catch (failure) {
-      out.error(failure);
+      this.#fail(failure);
+      // What is still made out to it counts, until the broker has heard of its end.
+      await new Promise<void>((resolve) => {
+        out.add(payloads.subscribe({ complete: resolve }));
+      });
+      this.#reason = 'internal-error';
     }
+    out.complete();
+  }
+
+  /** Returns why there is no more. */
+  async #writeAll(payloads: Observable<Payload>): Promise<EndReason> {
+    let end: EndReason = 'shutdown';
+    // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
+    for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
+      this.#stopwatch?.take();
+      let size = 0;
+      for (const write of this.#outflow.packing.pack(batch)) {
+        const taken = this.#outlet.write(write);
+        if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
+        size += write.size;
+        this.#unwritten -= write.size;
+        this.#backlog.remove(write.cost);
+      }
+      if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
+      end = batch.at(-1)?.end ?? end;
+      // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies
+      // young costs next to nothing, other garbage is collected by halting everything.
+      batch.length = 0;
+      if (size < SMALL) await this.#enough();
+      this.#goOn = undefined;
+    }
+    return end;
   }
 
   next(payload: Payload): void {
-    this.#backlog.add(payload);
-    this.#stopwatch?.arrive(payload);
-    if (this.#backlog.bytes >= SMALL) this.#goOn?.();
-    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
-    // What waits for a peer that does not read may wait for long.
-    const { isStuck } = this.#outlet;
-    this.#pending?.next(isStuck ? { ...payload, bytes: apart(payload.bytes) } : payload);
+    try {
+      this.#arrive(payload);
+    } catch (failure) {
+      this.#fail(failure);
+    }
   }
 
   error(failure: unknown): void {
@@ -151,6 +168,27 @@ class Writing implements Observer<Payload>, Unsubscribable {
     });
   }
 
+  #arrive(payload: Payload): void {
+    this.#unwritten += payload.bytes.length;
+    this.#backlog.add(payload);
+    this.#stopwatch?.arrive(payload);
+    if (this.#unwritten >= SMALL) this.#goOn?.();
+    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
+    this.#pending?.next(this.#outlet.isStuck ? this.#toKeep(payload) : payload);
+  }
+
+  /** What should not happen ends this session alone. */
+  #fail(failure: unknown): void {
+    this.#outflow.surprise(this.#session, failure);
+    this.#outlet.fail('internal-error');
+    this.#session.dismiss('internal-error');
+  }
+
+  /** What waits for a peer that does not read may wait for long: it keeps neither other bytes nor its sender in memory. */
+  #toKeep({ bytes, count, end }: Payload): Payload {
+    return { bytes: apart(bytes), count, from: this.#session, end };
+  }
+
   #enough(): Promise<void> {
     return new Promise((resolve) => {
       this.#goOn = resolve;
@@ -162,9 +200,16 @@ class Writing implements Observer<Payload>, Unsubscribable {
     const { socket, accepted } = this.#session;
     this.#reason = this.#outlet.failure ?? end;
     this.#outlet.end(this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#outlet.hoped));
-    await lingeringClose(socket, this.#options, () => {
-      if (this.#outlet.cut() > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
-    });
+    const { lingerTimeout, writeTimeout } = this.#options;
+    const hangUp = (onItsWay: number) => {
+      if (this.#outlet.cut(onItsWay) > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
+    };
+    const isAtRisk = () => this.#outlet.isAtRisk;
+    // A slow consumer has had its time.
+    const isGivenUp = this.#reason === 'slow-consumer';
+    const takingTimeout = isGivenUp ? 0 : writeTimeout;
+    const distance = DISTANCE[end === 'shutdown' ? 'last' : isGivenUp ? 'prompt' : 'patient'];
+    await lingeringClose({ socket, isAtRisk, distance, hangUp }, { lingerTimeout, takingTimeout });
   }
 }
 

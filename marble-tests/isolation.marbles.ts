@@ -1,6 +1,6 @@
 import { reader } from '../lib/reader.ts';
 import { shutdownOf } from '../lib/shutdown.ts';
-import { chat, inVirtualTime, notesOf, peer, readerOf, slowly } from './marbles.ts';
+import { anyTime, chat, inVirtualTime, notesOf, peer, readerOf, slowly } from './marbles.ts';
 
 const limits = { maxLine: 100, loginTimeout: 30_000, idleTimeout: 0, maxRate: 0 };
 
@@ -32,7 +32,7 @@ describe('A session', () => {
         ]),
       );
       const notes$ = chat(sessions$, {
-        reader: (session) => (session === broken ? reader(session, limits) : others(session)),
+        reader: (session) => (session === broken ? reader(session, limits, anyTime) : others(session)),
       });
       expectObservable(notes$.pipe(notesOf(alice))).toBe(toAlice, {
         o: 'opened',
@@ -68,7 +68,7 @@ describe('A session', () => {
       const others = readerOf(new Map([[alice, alice$]]));
       const notes$ = chat(sessions$, {
         reader: (session) =>
-          session === mute ? reader(session, { ...limits, loginTimeout: 5 }) : others(session),
+          session === mute ? reader(session, { ...limits, loginTimeout: 5 }, anyTime) : others(session),
       });
       expectObservable(notes$.pipe(notesOf(alice))).toBe(toAlice, {
         o: 'opened',
@@ -135,7 +135,7 @@ describe('A session', () => {
       const others = readerOf(new Map([[bob, bob$]]));
       const notes$ = chat(sessions$, {
         ...shutdownOf(signal$, 5),
-        reader: (session) => (session === alice ? reader(session, limits) : others(session)),
+        reader: (session) => (session === alice ? reader(session, limits, anyTime) : others(session)),
       });
       expectObservable(notes$.pipe(notesOf(bob))).toBe(toBob, {
         o: 'opened',

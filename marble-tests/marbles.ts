@@ -22,15 +22,26 @@ import { type Piece, lines, overlong } from '../lib/lines.ts';
 import type { EndReason } from '../lib/protocol.ts';
 import { type Stages, pipeline } from '../lib/server.ts';
 import { Session } from '../lib/session.ts';
+import { TurnShare } from '../lib/turn-share.ts';
 
 /** A test in virtual time, in which a character of a diagram is one millisecond. */
 export function inVirtualTime(test: (helpers: RunHelpers) => void): () => void {
   return () => {
-    new TestScheduler((actual, expected) => {
+    const scheduler = new TestScheduler((actual, expected) => {
       expect(actual).toEqual(expected);
-    }).run(test);
+    });
+    // RxJS makes the wall clock virtual, but not the one that durations go by.
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => scheduler.now());
+    try {
+      scheduler.run(test);
+    } finally {
+      clock.mockRestore();
+    }
   };
 }
+
+/** A share of the event loop's turns that is never used up: real time has no part in a marble test. */
+export const anyTime = new TurnShare(Infinity);
 
 /** `lines` with bytes written as one-byte text, which a diagram can show. */
 export function linesOfText(maxLine: number): OperatorFunction<string, string | typeof overlong> {
@@ -73,6 +84,7 @@ export function theBroker(
     maxConnections: 100,
     maxConnectionsPerAddress: 0,
     maxLine: 100,
+    maxRecipients: 100,
     loginTimeout: 30_000,
     plain: false,
     allowControlChars: false,

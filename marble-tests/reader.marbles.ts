@@ -2,7 +2,7 @@ import { type Observable, Subject, map, tap } from 'rxjs';
 import type { SessionEvent } from '../lib/events.ts';
 import { reader } from '../lib/reader.ts';
 import type { Session } from '../lib/session.ts';
-import { inVirtualTime, peer } from './marbles.ts';
+import { anyTime, inVirtualTime, peer } from './marbles.ts';
 
 const limits = { maxLine: 10, loginTimeout: 100, idleTimeout: 0, maxRate: 0 };
 
@@ -35,7 +35,7 @@ describe('A reader', () => {
 
       feed(alice, input$);
       const before = ears(alice);
-      expectObservable(reader(alice, limits).pipe(map(showEvent))).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
         o: 'opened',
         x: 'alice\n',
         z: 'bob: hi\n',
@@ -56,7 +56,7 @@ describe('A reader', () => {
       const events = '    ox-';
 
       feed(alice, input$);
-      expectObservable(reader(alice, limits).pipe(map(showEvent)), run).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
         o: 'opened',
         x: '\xc3\xa9\xf0\x9f\x98\x80\n',
       });
@@ -72,7 +72,7 @@ describe('A reader', () => {
       const events = '    ox-y-';
 
       feed(alice, input$);
-      expectObservable(reader(alice, limits).pipe(map(showEvent)), run).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
         o: 'opened',
         x: 'overlong',
         y: 'alice\n',
@@ -88,7 +88,7 @@ describe('A reader', () => {
       const events = '    ox--(r|)';
 
       feed(alice, input$);
-      expectObservable(reader(alice, limits).pipe(map(showEvent))).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
         o: 'opened',
         x: 'alice\n',
         r: 'ended reset',
@@ -106,11 +106,14 @@ describe('A reader', () => {
       const events = '    o-x--(t|)';
 
       feed(mute, input$);
-      expectObservable(reader(mute, { ...limits, loginTimeout: 5 }).pipe(map(showEvent))).toBe(events, {
-        o: 'opened',
-        x: '\n',
-        t: 'ended login-timeout',
-      });
+      expectObservable(reader(mute, { ...limits, loginTimeout: 5 }, anyTime).pipe(map(showEvent))).toBe(
+        events,
+        {
+          o: 'opened',
+          x: '\n',
+          t: 'ended login-timeout',
+        },
+      );
       flush();
       expect(ears(mute)).toBe(0);
     }),
@@ -128,11 +131,14 @@ describe('A reader', () => {
       login$.subscribe(() => {
         alice.name = 'alice';
       });
-      expectObservable(reader(alice, { ...limits, loginTimeout: 5 }).pipe(map(showEvent))).toBe(events, {
-        o: 'opened',
-        x: 'alice\n',
-        z: 'bob: hi\n',
-      });
+      expectObservable(reader(alice, { ...limits, loginTimeout: 5 }, anyTime).pipe(map(showEvent))).toBe(
+        events,
+        {
+          o: 'opened',
+          x: 'alice\n',
+          z: 'bob: hi\n',
+        },
+      );
       expectSubscriptions(input$.subscriptions).toBe('^');
     }),
   );
@@ -149,7 +155,7 @@ describe('A reader', () => {
       dismiss$.subscribe(() => {
         alice.dismiss('slow-consumer');
       });
-      expectObservable(reader(alice, limits).pipe(map(showEvent))).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
         o: 'opened',
         x: 'alice\n',
         e: 'ended slow-consumer',
@@ -168,7 +174,7 @@ describe('A reader', () => {
 
       feed(alice, input$);
       const steps: string[] = [];
-      const handled$ = reader(alice, limits).pipe(
+      const handled$ = reader(alice, limits, anyTime).pipe(
         map(showEvent),
         tap((event) => {
           steps.push(`begin ${event.trim()}`);
@@ -192,7 +198,7 @@ describe('A reader', () => {
 
       feed(alice, input$);
       const before = ears(alice);
-      expectObservable(reader(alice, limits).pipe(map(showEvent)), run).toBe(events, {
+      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
         o: 'opened',
         x: 'alice\n',
       });
@@ -217,7 +223,7 @@ describe('What a peer sends after its reader', () => {
       });
       feed(alice, hot(input, { x: 'alice\n' }));
       // An expectation without diagrams is what subscribes within `run`.
-      expectObservable(reader(alice, { ...limits, loginTimeout: 4 }), run);
+      expectObservable(reader(alice, { ...limits, loginTimeout: 4 }, anyTime), run);
       expectObservable(discards$).toBe(discarding);
     })();
   });

@@ -228,6 +228,7 @@ function playDirectly({ peers, steps }: Play, { maxLine, plain, allowControlChar
     allowControlChars,
     maxConnections: 10,
     maxConnectionsPerAddress: 0,
+    maxRecipients: 1000,
     loginTimeout: 1000,
   };
   events$.pipe(broker(settings, () => {})).subscribe({

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Payload } from '../lib/events.ts';
+import { costOf } from '../lib/backlog.ts';
 import { Packing } from '../lib/packing.ts';
 import { Session } from '../lib/session.ts';
 
@@ -58,7 +59,9 @@ test('small payloads are copied together, large ones are not copied', () => {
 
 test('a payload alone is not copied', () => {
   const only = payload(7);
-  expect(new Packing().pack([only])).toEqual([{ parts: [only.bytes], size: 7, count: 1 }]);
+  expect(new Packing().pack([only])).toEqual([
+    { parts: [only.bytes], size: 7, count: 1, cost: costOf(only) },
+  ]);
 });
 
 test('the same payloads for the next recipient are the same writes, others are not', () => {
@@ -67,7 +70,7 @@ test('the same payloads for the next recipient are the same writes, others are n
   const writes = packing.pack([one, two]);
   expect(packing.pack([one, two])).toBe(writes);
   expect(packing.pack([two, one])).not.toBe(writes);
-  expect(packing.pack([one])).toEqual([{ parts: [one.bytes], size: 7, count: 1 }]);
+  expect(packing.pack([one])).toEqual([{ parts: [one.bytes], size: 7, count: 1, cost: costOf(one) }]);
 });
 
 test('writes outlive that the payloads are cleared, and are forgotten after the turn', async () => {

@@ -2,9 +2,9 @@ import { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, type Subscription, groupBy, mergeMap } from 'rxjs';
-import { Backlog } from '../lib/backlog.ts';
 import type { Payload } from '../lib/events.ts';
 import { Packing } from '../lib/packing.ts';
+import { PendingTotal } from '../lib/pending-total.ts';
 import { Session } from '../lib/session.ts';
 import { Turn } from '../lib/turn.ts';
 import { writer } from '../lib/writer.ts';
@@ -34,8 +34,14 @@ function stuck() {
   });
   const session = new Session(socket, { through: 'test' });
   const payloads$ = new Subject<Payload>();
-  const whole = new Backlog(Infinity);
-  const outflow = { whole, turn: new Turn(whole), packing: new Packing(), depart: () => {} };
+  const whole = new PendingTotal(Infinity);
+  const outflow = {
+    whole,
+    turn: new Turn(whole),
+    packing: new Packing(),
+    depart: () => {},
+    surprise: () => {},
+  };
   const running = payloads$
     .pipe(
       groupBy(() => session),

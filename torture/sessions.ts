@@ -1,12 +1,13 @@
 import { Duplex } from 'node:stream';
 import { NEVER, Subject } from 'rxjs';
-import { Backlog } from '../lib/backlog.ts';
 import { broker } from '../lib/broker.ts';
 import { serverOptions } from '../lib/options.ts';
+import { PendingTotal } from '../lib/pending-total.ts';
 import { reader } from '../lib/reader.ts';
 import { pipeline } from '../lib/server.ts';
 import { Session } from '../lib/session.ts';
 import { Packing } from '../lib/packing.ts';
+import { TurnShare } from '../lib/turn-share.ts';
 import { Turn } from '../lib/turn.ts';
 import { writer } from '../lib/writer.ts';
 
@@ -32,13 +33,20 @@ const settings = serverOptions({ maxConnections: 1_000_000, lingerTimeout: 0 });
 
 async function measure(count: number): Promise<string> {
   const sessions$ = new Subject<Session>();
-  const whole = new Backlog(settings.maxPendingTotal);
-  const outflow = { whole, turn: new Turn(whole), packing: new Packing(), depart: () => (left += 1) };
+  const whole = new PendingTotal(settings.maxPendingTotal);
+  const outflow = {
+    whole,
+    turn: new Turn(whole),
+    packing: new Packing(),
+    depart: () => (left += 1),
+    surprise: () => {},
+  };
+  const share = new TurnShare();
   let left = 0;
   const running = pipeline(sessions$, {
     drain$: NEVER,
     deadline$: NEVER,
-    reader: (session) => reader(session, settings),
+    reader: (session) => reader(session, settings, share),
     broker: broker(settings, () => {}),
     writer: (payloads) => writer(payloads, settings, outflow),
   }).subscribe();

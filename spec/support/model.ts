@@ -141,7 +141,7 @@ export class Model {
   #command(peer: ModelPeer, name: string, line: string): void {
     const [, command = '', argument = ''] = /^(\P{White_Space}+)\p{White_Space}*(.*)$/su.exec(line) ?? [];
     if (command === '/who') {
-      this.#notice(peer, `* who ${this.#here.size}: ${Array.from(this.#here.keys()).join(', ')}`);
+      this.#notice(peer, this.#who());
     } else if (command === '/ping') {
       this.#notice(peer, `* pong ${this.#shown(argument)}`.replace(/ $/, ''));
     } else if (command === '/quit') {
@@ -150,6 +150,14 @@ export class Model {
     } else {
       this.#refuse(peer, 'unknown-command', command);
     }
+  }
+
+  /** The longest list of names that makes a line within the limit. */
+  #who(): string {
+    const names = Array.from(this.#here.keys());
+    const lists = [names, ...names.map((_, index) => [...names.slice(0, -1 - index), '...'])];
+    const lines = lists.map((list) => `* who ${names.length}: ${list.join(', ')}`);
+    return lines.find((line) => Buffer.byteLength(line) <= this.#options.maxLine) ?? lines.at(-1) ?? '';
   }
 
   #close(peer: ModelPeer, reason: string): void {
