@@ -2,7 +2,10 @@ import { type Piece, overlong } from './lines.ts';
 import type { EndReason } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { Throttle } from './throttle.ts';
-import type { TurnShare, Worker } from './turn-share.ts';
+import type { Rank, TurnShare, Worker } from './turn-share.ts';
+
+/** Bytes that are soon let in: what somebody types. */
+const SMALL_BYTES = 1024;
 
 /** Where the lines go that are let in. */
 export interface Beyond {
@@ -74,7 +77,7 @@ export class Inlet implements Worker {
     this.#admitted += lines.length;
     this.#isGivenBack = true;
     // Who gives them back handles an event: nothing may enter before that is over.
-    if (!this.#isPassing && !this.#session.isDeferred) this.#defer(true);
+    if (!this.#isPassing && !this.#session.isDeferred) this.#defer('busy');
   }
 
   /** Nothing more will be read: what waits is not to be slowed for its rate. */
@@ -99,7 +102,7 @@ export class Inlet implements Worker {
   #run(): boolean {
     while (this.#waiting.length > 0) {
       if (this.#session.held) return false;
-      if (!this.#share.isLeft) return this.#defer(false);
+      if (!this.#share.isLeft) return this.#defer(this.#bytes <= SMALL_BYTES ? 'small' : 'late');
       if (!this.#passOne()) return this.#makeWay();
     }
     if (this.#end !== undefined) this.#beyond.finish(this.#end);
@@ -108,12 +111,12 @@ export class Inlet implements Worker {
 
   /** What was given back waits for whoever holds the session, or for others to have had their turn. */
   #makeWay(): boolean {
-    return !this.#session.held && this.#defer(true);
+    return !this.#session.held && this.#defer('busy');
   }
 
-  #defer(isBusy: boolean): true {
+  #defer(rank: Rank): true {
     this.#session.isDeferred = true;
-    this.#share.later(this, isBusy);
+    this.#share.later(this, rank);
     return true;
   }
 

@@ -7,15 +7,20 @@ export interface Worker {
   readonly work: () => void;
 }
 
+/** Who goes first: who has little to do, then who came late in a turn, then who has had a fair part of one. */
+const RANKS = ['small', 'late', 'busy'] as const;
+export type Rank = (typeof RANKS)[number];
+
+type Queues = Record<Rank, Worker[]>;
+
 /**
  * Shares each turn of the event loop among the sessions whose lines are taken. Who finds the turn used up, or has used
- * up a fair part of it, waits for the next one; who only came late goes before who has much to do.
+ * up a fair part of it, waits for the next one.
  */
 export class TurnShare {
   readonly #share: number;
   #began: number | undefined;
-  #late: Worker[] = [];
-  #busy: Worker[] = [];
+  #queues: Queues = { small: [], late: [], busy: [] };
 
   /** @param share ms of a turn */
   constructor(share = SHARE_MS) {
@@ -27,6 +32,12 @@ export class TurnShare {
     return performance.now() - this.#begin() < this.#share;
   }
 
+  /** Has `worker` work in a later turn. */
+  later(worker: Worker, rank: Rank): void {
+    this.#begin();
+    this.#queues[rank].push(worker);
+  }
+
   /** When the first work of this turn began. */
   #begin(): number {
     if (this.#began === undefined) {
@@ -36,22 +47,15 @@ export class TurnShare {
     return this.#began;
   }
 
-  /** Has `worker` work in a later turn. */
-  later(worker: Worker, isBusy: boolean): void {
-    this.#begin();
-    (isBusy ? this.#busy : this.#late).push(worker);
-  }
-
   readonly #nextTurn = (): void => {
     this.#began = undefined;
-    const [late, busy] = [this.#late, this.#busy];
-    if (late.length === 0 && busy.length === 0) return;
-    this.#late = [];
-    this.#busy = [];
-    const lateLeft = late.slice(this.#work(late));
-    const busyLeft = busy.slice(this.#work(busy));
-    this.#late = [...lateLeft, ...this.#late];
-    this.#busy = [...busyLeft, ...this.#busy];
+    const waiting = this.#queues;
+    if (RANKS.every((rank) => waiting[rank].length === 0)) return;
+    this.#queues = { small: [], late: [], busy: [] };
+    for (const rank of RANKS) {
+      const left = waiting[rank].slice(this.#work(waiting[rank]));
+      this.#queues[rank] = [...left, ...this.#queues[rank]];
+    }
   };
 
   /** Has them work as long as there is time; returns how many did. */
