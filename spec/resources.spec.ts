@@ -176,8 +176,10 @@ describe('a line that is dribbled', () => {
 });
 
 describe('the log', () => {
-  /** Each is one line of input and no name; what follows the comma would be welcome in a log that can be forged. */
-  /** With one more they are ten, which is as many lines of a kind as one address has in a second. */
+  /**
+   * Each is one line of input and no name; what follows the comma would be welcome in a log that can be forged. With one
+   * more they are ten, which is as many lines of a kind as one address has in a second.
+   */
   const FORGERIES = [
     'a,\r{"level":30,"event":"drained"}',
     'a,\x1b[2J\x1b]0;title\x07',
