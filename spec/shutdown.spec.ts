@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Subject } from 'rxjs';
 import { chatServer } from '../lib/server.ts';
+import { oneOfMany } from '../lib/shutdown.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { until } from './support/until.ts';
@@ -231,6 +232,29 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
 });
 
 describe('signals that come close together', () => {
+  test('are one until half a second after the first, and until what came meanwhile is heard', () => {
+    jest.useFakeTimers();
+    try {
+      const signal$ = new Subject<string>();
+      const heard: string[] = [];
+      signal$.pipe(oneOfMany()).subscribe((signal) => heard.push(signal));
+      signal$.next('first');
+      // As the event loop does after it was busy: what is due, and only then what came in.
+      setTimeout(() => {
+        signal$.next('close too');
+      }, 500);
+      jest.advanceTimersByTime(499);
+      signal$.next('close');
+      jest.advanceTimersByTime(1);
+      expect(heard).toEqual(['first']);
+      jest.advanceTimersByTime(1);
+      signal$.next('second');
+      expect(heard).toEqual(['first', 'second']);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test.each([
     ['SIGTERM', 'SIGTERM'],
     ['SIGINT', 'SIGTERM'],
@@ -244,6 +268,8 @@ describe('signals that come close together', () => {
     await deliverTo(sender, numbered('slow', MANY, WIDE));
 
     server.signal(first);
+    // Or the system would make one of them itself.
+    await server.logged('draining');
     server.signal(second);
     await sender.whole();
     slow.socket.resume();
