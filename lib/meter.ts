@@ -2,7 +2,6 @@ import type { RefusalCode, ServerEvent } from './events.ts';
 import { Latency } from './latency.ts';
 import type { EndReason } from './protocol.ts';
 import type { Session } from './session.ts';
-import type { SpoolCounts } from './spool.ts';
 
 /** Sums over all sessions, those that ended included. They only grow. */
 export interface Totals {
@@ -46,8 +45,11 @@ export class Meter {
   readonly endings = new Map<EndReason, number>();
   /** Messages that these did not get, by why they ended. */
   readonly abandoned = new Map<EndReason, number>();
-  /** What the program's log has lost; nothing where the server is part of another program. */
-  readonly log: SpoolCounts = { dropped: 0, failures: 0 };
+  /**
+   * Lines that the program's log has dropped, and writes of it that failed; none where the server is part of another
+   * program.
+   */
+  readonly log = { dropped: 0, failures: 0 };
   #logins = 0;
   #maxConnections = 0;
   #drain: { readonly began: number; ended: number | undefined } | undefined;
