@@ -45,11 +45,13 @@ export class Meter {
   readonly endings = new Map<EndReason, number>();
   /** Messages that these did not get, by why they ended. */
   readonly abandoned = new Map<EndReason, number>();
-  /**
-   * Lines that the program's log has dropped, and writes of it that failed; none where the server is part of another
-   * program.
-   */
-  readonly log = { dropped: 0, failures: 0 };
+  /** What the program's log has lost; nothing where the server is part of another program. */
+  readonly log = {
+    /** Lines that were dropped. */
+    dropped: 0,
+    /** Writes that failed. */
+    failures: 0,
+  };
   #logins = 0;
   #maxConnections = 0;
   #drain: { readonly began: number; ended: number | undefined } | undefined;
