@@ -18,7 +18,7 @@ const layers = [
   ['backlog'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter'],
   ['passwords'],
-  ['turn', 'turn-share', 'prompt', 'crowd', 'pending-total', 'routes'],
+  ['turn', 'turn-share', 'prompt', 'crowd', 'spool', 'stdio', 'pending-total', 'routes'],
   ['tcp-table', 'write-queue', 'descriptors', 'send-buffer'],
   ['tcp-rows'],
   ['roster', 'scatter', 'names'],

@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { AccountsError } from './accounts.ts';
 import { ConnectionError } from './client.ts';
-import { OptionError, flagOf, groups, keys, settings } from './options.ts';
+import { OptionError, counterflagOf, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
 
 /** What the command line asks for; options as they were written. */
@@ -31,7 +31,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .description('A small message server for netcat: what it accepted is delivered, even in a shutdown.')
     .version(version, '--version', 'print the version')
     .usage('[serve] [options] | <command> [options]')
-    .helpOption('--help', 'print this')
+    .helpOption('-h, --help', 'print this')
     .helpCommand(false)
     .enablePositionalOptions()
     .showSuggestionAfterError(false)
@@ -50,12 +50,14 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .addHelpText(
       'after',
       '\nEach option can also be set in the environment, A_CHAT_PORT for --port, or in\n' +
-        'the file, with a line `port: 8080`. An option wins over the environment, that\nover the file.',
+        'the file, with a line `port: 8080`. An option wins over the environment, that\nover the file. ' +
+        '--no-plain and the like switch off what these switch on.',
     )
     .action((_serve: unknown, options: Record<string, unknown>) => {
       order = { command: 'serve', options };
     });
   for (const key of keys()) program.addOption(optionOf(key).helpGroup(groups[key]));
+  for (const option of counteroptions()) program.addOption(option);
   program.addOption(
     new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(groups.admin),
   );
@@ -63,7 +65,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
   program
     .command('connect')
     .description('chat: stdin lines to the server, its lines to stdout')
-    .helpOption('--help', 'print this')
+    .helpOption('-h, --help', 'print this')
     .argument(
       '[endpoint]',
       'the server: tcp://<address>:<port>, tls://<address>:<port> or unix:<path>; in its absence --host and --port',
@@ -83,23 +85,34 @@ export function readCommandLine(args: readonly string[], version: string, stream
   const configCommand = program
     .command('config')
     .description('check the settings: options, environment and file')
-    .helpOption('--help', 'print this')
+    .helpOption('-h, --help', 'print this')
     .option('--print', 'show what is in force, and where each value came from')
     .action((_options: unknown, command: Command) => {
       order = { command: 'config', options: command.optsWithGlobals() };
     });
   // Also what stands behind the word.
   for (const key of keys()) configCommand.addOption(optionOf(key).hideHelp());
+  for (const option of counteroptions()) configCommand.addOption(option);
   configCommand.option('--config <file>', 'settings from a file');
 
   program
     .command('passwd')
     .description('give an account its password: asks for it, or takes a line of stdin')
-    .helpOption('--help', 'print this')
+    .helpOption('-h, --help', 'print this')
     .argument('<name>', 'the name to log in with')
     .addOption(optionOf('accounts', 'the file to write it to'))
     .action((name: string, _options: unknown, command: Command) => {
       order = { command: 'passwd', name, options: command.optsWithGlobals() };
+    });
+
+  const commands = program.commands.map((command) => command.name());
+  program
+    .command('help')
+    .description('print this, or the help of a command')
+    .helpOption('-h, --help', 'print this')
+    .addArgument(new Argument('[command]', 'which').choices(['serve', ...commands]))
+    .action((name: string | undefined) => {
+      (program.commands.find((command) => command.name() === name) ?? program).help();
     });
 
   try {
@@ -123,6 +136,12 @@ export function explain(failure: unknown): { lines: readonly string[]; code: num
   if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
   if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;
+}
+
+/** For each switch the option that switches it off. */
+function counteroptions(): Option[] {
+  const switches = keys().filter((key) => typeof settings[key].value === 'boolean');
+  return switches.map((key) => new Option(counterflagOf(key)).hideHelp());
 }
 
 function optionOf(key: keyof typeof settings, help = settings[key].help): Option {

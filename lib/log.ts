@@ -1,57 +1,121 @@
-import { type Logger, destination, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { AdminEvent } from './admin.ts';
+import { networkOf } from './attempts.ts';
 import { Crowd } from './crowd.ts';
 import { showAddress } from './endpoint.ts';
-import type { RefusalCode, ServerEvent } from './events.ts';
+import type { ServerEvent } from './events.ts';
 import type { LogFormat } from './options.ts';
 import type { EndReason } from './protocol.ts';
 
-/**
- * The operator's log: one JSON line an event, or lines for people, in colours on a terminal. Written synchronously, so
- * that nothing is lost of it when the process ends.
- */
-export async function createLog(level: string, format: LogFormat, terminal: boolean): Promise<Logger> {
-  const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
-  if (format === 'json' || (format === 'auto' && !terminal))
-    return pino(options, destination({ dest: 1, sync: true }));
-  // Loaded for people only: programs that read the log have no use for it, and a start is quicker without.
-  const { default: pretty } = await import('pino-pretty');
-  return pino(
-    options,
-    pretty({
-      colorize: terminal,
-      sync: true,
-      ignore: 'name',
-      translateTime: 'SYS:HH:MM:ss.l',
-      hideObject: true,
-    }),
-  );
+/** What the log is shown on. */
+export interface Screen {
+  readonly terminal: boolean;
+  readonly colours: boolean;
 }
 
-/** Why a connection finds no room. */
-const FULL: ReadonlySet<string> = new Set<RefusalCode & EndReason>(['server-full', 'too-many-connections']);
+/** Takes lines, each with its line end. */
+export interface Lines {
+  write(line: string): void;
+}
 
-/** Lines that they may have of a kind in so many ms; those beyond are summed up. */
-const MOST = 100;
-const SUM = 1000;
+/** The operator's log: one JSON line an event, or lines for people. */
+export async function createLog(
+  level: string,
+  format: LogFormat,
+  { terminal, colours }: Screen,
+  lines: Lines,
+): Promise<Logger> {
+  const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
+  if (format === 'json' || (format === 'auto' && !terminal)) return pino(options, lines);
+  // Loaded for people only: programs that read the log have no use for it, and a start is quicker without.
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({
+    colorize: colours,
+    ignore: 'name',
+    translateTime: 'SYS:HH:MM:ss.l',
+    hideObject: true,
+  });
+  return pino(options, {
+    write: (line) => {
+      lines.write(pretty(line));
+    },
+  });
+}
 
-/** Writes the events that it is given, but sums up floods of connections for which there is no room. */
+/** Writes that lines are missing here, which could not be written. */
+export function logMissing(log: Logger, count: number): void {
+  log.error({ event: 'lines-missing', count }, `${count} lines of the log are missing here`);
+}
+
+/** Ends that come once, and by the operator's doing: each connection has its line. */
+const BY_OPERATOR: ReadonlySet<EndReason> = new Set<EndReason>(['shutdown', 'deadline']);
+
+/** Writes the events that it is given, but sums up floods of what peers can bring about as often as they like. */
 export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
-  const refused = new Crowd(SUM, MOST, (code, count) => {
-    log.info({ event: 'refused', code, count }, `refused ${count} more: ${code}`);
+  const joined = new Crowd((_kind, address, { count }) => {
+    log.info({ event: 'joined', address, count }, `${count} more joined${from(address)}`);
   });
-  const left = new Crowd(SUM, MOST, (reason, count) => {
-    log.info({ event: 'left', reason, count }, `${count} more left: ${reason}`);
+  const refused = new Crowd((code, address, { count }) => {
+    log.info({ event: 'refused', code, address, count }, `refused ${count} more${from(address)}: ${code}`);
   });
-  return (event) => {
-    if (event.type === 'refused' && FULL.has(event.code) && !refused.hasRoom(event.code)) return;
-    if (event.type === 'left' && FULL.has(event.reason) && !left.hasRoom(event.reason)) return;
-    if (event.type === 'drained') {
-      refused.flush();
-      left.flush();
+  const bugs = new Crowd((_kind, address, { count }) => {
+    log.error({ event: 'bug', address, count }, `a bug ended ${count} more sessions${from(address)}`);
+  });
+  const leavers = () =>
+    new Crowd<'accepted' | 'delivered' | 'abandoned'>((reason, address, { count, counts }) => {
+      log[levelOf(reason, counts.abandoned)](
+        { event: 'left', reason, address, count, ...counts },
+        `${count} more left${from(address)} (${reason}): ${list(counts)}`,
+      );
+    });
+  // Where many leave, those who did not get all have lines of their own.
+  const [left, bereft] = [leavers(), leavers()];
+  const isTold = (event: ServerEvent | AdminEvent): boolean => {
+    switch (event.type) {
+      case 'joined':
+        return joined.hasRoom(event.type, placeOf(event.remote), {});
+      case 'refused':
+        return refused.hasRoom(event.code, placeOf(event.remote), {});
+      case 'bug':
+        return bugs.hasRoom(event.type, placeOf(event.remote), {});
+      case 'left': {
+        const { reason, remote, accepted, delivered, abandoned } = event;
+        if (BY_OPERATOR.has(reason)) return true;
+        const crowd = abandoned > 0 ? bereft : left;
+        return crowd.hasRoom(reason, placeOf(remote), { accepted, delivered, abandoned });
+      }
+      case 'drained':
+        for (const crowd of [joined, refused, bugs, left, bereft]) crowd.flush();
+        return true;
+      case 'listening':
+      case 'failing':
+      case 'reloaded':
+      case 'reload-failed':
+      case 'draining':
+      case 'admin':
+      case 'admin-failing':
+        return true;
     }
-    logEvent(log, event);
   };
+  return (event) => {
+    if (isTold(event)) logEvent(log, event);
+  };
+}
+
+/** What counts as one place: of IPv6 a /64, and all who come by a Unix socket. */
+function placeOf(remote: string): string {
+  const address = /^\[(.+)\]:\d+$/.exec(remote)?.[1] ?? /^([\d.]+):\d+$/.exec(remote)?.[1];
+  if (address === undefined) return remote;
+  const network = networkOf(address);
+  return network.includes(':') ? `${network}::/64` : network;
+}
+
+function from(address: string | undefined): string {
+  return address === undefined ? '' : ` from ${address}`;
+}
+
+function levelOf(reason: string, abandoned: number): 'warn' | 'info' {
+  return abandoned > 0 || reason === 'slow-consumer' ? 'warn' : 'info';
 }
 
 /** Writes one event, with its facts as fields and as a sentence. */
@@ -106,10 +170,7 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
       const { name, remote, reason, accepted, delivered, abandoned } = event;
       const counts = { accepted, delivered, abandoned };
       const sentence = `${name ?? 'a connection without a name'} left from ${remote} (${reason}): ${list(counts)}`;
-      log[abandoned > 0 || reason === 'slow-consumer' ? 'warn' : 'info'](
-        { event: type, name, remote, reason, ...counts },
-        sentence,
-      );
+      log[levelOf(reason, abandoned)]({ event: type, name, remote, reason, ...counts }, sentence);
       return;
     }
     case 'bug': {

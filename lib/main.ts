@@ -9,7 +9,7 @@ import { chat } from './client.ts';
 import { readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
-import { createLog, eventLog } from './log.ts';
+import { createLog, eventLog, logMissing } from './log.ts';
 import { loginWithPassword } from './login.ts';
 import { Meter } from './meter.ts';
 import {
@@ -22,56 +22,83 @@ import {
 } from './options.ts';
 import { passwd } from './passwd.ts';
 import { chatServer } from './server.ts';
-import { signals } from './shutdown.ts';
+import { oneOfMany, signals } from './shutdown.ts';
+import { Spool } from './spool.ts';
+import { hasColours, neverWait, outliveTerminals } from './stdio.ts';
 import { supervised } from './supervised.ts';
 import { targetOf } from './target.ts';
 
 type Written = Readonly<Record<string, unknown>>;
 
+/** Signals that begin a shutdown; the last one only where there is nothing to be read again. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
+
 /**
- * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when something was,
- * 128 and the signal's number when a second signal cut the drain short.
+ * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when something was
+ * or lines of the log are missing, 128 and the signal's number when a second signal cut the drain short.
  */
 async function serve(written: Written): Promise<number> {
-  const { values } = await resolve(written);
+  const { values, notes } = await resolve(written);
   const { logLevel, logFormat, admin, ...options } = values;
   // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
   // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
   setFlagsFromString('--semi-space-growth-factor=1');
-  const log = await createLog(logLevel, logFormat, process.stdout.isTTY);
+  const address = parseAddress(admin);
+  const meter = address === undefined ? undefined : new Meter();
+
+  neverWait(process);
+  outliveTerminals(process);
   // Nobody reads what Node may have to warn of: no reason to stop serving.
   process.stderr.on('error', () => {});
+  const complaints = new Spool(2, { dropped: 0, failures: 0 }, { stuck: () => {}, missing: () => {} });
+  const lines = new Spool(1, meter?.log ?? { dropped: 0, failures: 0 }, {
+    stuck: (why) => {
+      complaints.write(complaint(`the log cannot be written: ${why}`));
+    },
+    missing: (count) => {
+      logMissing(log, count);
+    },
+  });
+  const terminal = process.stdout.isTTY;
+  const screen = { terminal, colours: hasColours(process.env, terminal) };
+  const log = await createLog(logLevel, logFormat, screen, lines);
+  /** Has what was logged written, in about a second or never. */
+  const close = async (code: number) => {
+    const missing = await lines.close(1000);
+    if (missing > 0) complaints.write(complaint(`${missing} lines of the log could not be written`));
+    await complaints.close(100);
+    return missing > 0 ? code || 1 : code;
+  };
   // A bug: better no server than one that is half dead.
   process.on('uncaughtException', (failure) => {
     log.fatal(failure, 'unexpected failure');
-    process.exit(1);
+    void close(1).then((code) => process.exit(code));
   });
 
+  for (const note of notes) log.warn({ event: 'setting-ignored', message: note }, note);
   const write = eventLog(log);
-  const received: ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] = [];
+  const received: (typeof endings)[number][] = [];
   // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a shutdown, and
   // cuts none short. From systemd it asks to read again all the same.
   const hangsUp = process.env.NOTIFY_SOCKET === undefined;
   const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
-  const endings = reloads ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT', 'SIGTERM', 'SIGHUP'] as const);
-  const shutdown$ = signals(process, ...endings).pipe(
+  const shutdown$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
     filter((signal, index) => signal !== 'SIGHUP' || (hangsUp && index === 0)),
+    oneOfMany(),
     tap((signal) => received.push(signal)),
   );
   const reload$ = reloads ? signals(process, 'SIGHUP') : NEVER;
   let events$: Observable<ServerEvent | AdminEvent>;
-  const address = parseAddress(admin);
-  if (address === undefined) {
+  if (address === undefined || meter === undefined) {
     events$ = chatServer({ ...options, shutdown$, reload$ });
   } else {
-    const meter = new Meter();
     events$ = chatServer({ ...options, shutdown$, reload$, meter }).pipe(await adminEndpoint(address, meter));
   }
   let report: DrainReport | undefined;
-  return new Promise((resolve, reject) => {
-    const untold = (why: string) => {
-      log.warn({ event: 'unsupervised', message: why }, `cannot tell systemd how the server is: ${why}`);
-    };
+  const untold = (why: string) => {
+    log.warn({ event: 'unsupervised', message: why }, `cannot tell systemd how the server is: ${why}`);
+  };
+  return new Promise<number>((resolve, reject) => {
     events$
       .pipe(
         supervised(process, Math.max(1, options.listen.length), untold),
@@ -83,12 +110,17 @@ async function serve(written: Written): Promise<number> {
       )
       .subscribe({
         next: (event) => {
+          if (event.type === 'draining') {
+            lines.makeRoom();
+            // One that comes when the drain is over is not to end what is left to be said.
+            for (const signal of endings) process.on(signal, () => {});
+          }
           write(event);
           if (event.type === 'drained') report = event.report;
         },
         error: reject,
       });
-  });
+  }).then(close);
 }
 
 /** All settings, the file's included. */
@@ -104,6 +136,7 @@ async function configOf(written: Written): Promise<FileOfSettings> {
 /** Fails for settings that cannot be, and shows the others if asked to. */
 async function config(written: Written): Promise<number> {
   const resolved = await resolve(written);
+  for (const note of resolved.notes) say(complaint(note));
   if (written.print === true) process.stdout.write(await showConfig(resolved));
   return 0;
 }
@@ -146,7 +179,8 @@ async function main(): Promise<number> {
   });
   switch (order.command) {
     case 'serve':
-      return serve(order.options);
+      // What nobody reads would keep the process.
+      return process.exit(await serve(order.options));
     case 'connect':
       return connect(order.endpoint, order.options);
     case 'config':
@@ -158,7 +192,8 @@ async function main(): Promise<number> {
   }
 }
 
-// The code is left for the end of the event loop: `process.exit` would cut off what is still being written.
+// The code is left for the end of the event loop: `process.exit` would cut off what is still being written. A server has
+// waited for that, as long as it does.
 main().then(
   (code) => {
     process.exitCode = code;

@@ -45,6 +45,13 @@ export class Meter {
   readonly endings = new Map<EndReason, number>();
   /** Messages that these did not get, by why they ended. */
   readonly abandoned = new Map<EndReason, number>();
+  /** What the program's log has lost; nothing where the server is part of another program. */
+  readonly log = {
+    /** Lines that were dropped. */
+    dropped: 0,
+    /** Writes that failed. */
+    failures: 0,
+  };
   #logins = 0;
   #bugs = 0;
   #maxConnections = 0;

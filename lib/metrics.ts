@@ -4,8 +4,11 @@ import { BOUNDS, type Latency } from './latency.ts';
 import type { Meter, Reading } from './meter.ts';
 import type { EndReason } from './protocol.ts';
 
-/** Each of them once, so that a count is there, as 0, before there is something to be counted. */
-const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
+/**
+ * Each of them once, so that a count is there, as 0, before there is something to be counted.
+ * @internal
+ */
+export const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
   'name-invalid': 0,
   'name-taken': 0,
   'auth-failed': 0,
@@ -17,7 +20,8 @@ const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
   'server-full': 0,
   'too-many-connections': 0,
 };
-const END_REASONS: Readonly<Record<EndReason, 0>> = {
+/** @internal */
+export const END_REASONS: Readonly<Record<EndReason, 0>> = {
   eof: 0,
   quit: 0,
   shutdown: 0,
@@ -119,6 +123,8 @@ export async function metricsOf(meter: Meter): Promise<Registry> {
   // The library's own would take one sample a message.
   Object.assign(new Histogram({ ...latency, registers }), { get: observed, getForPromString: observed });
 
+  counter('log_lines_dropped', 'Lines of the log that could not be written', () => meter.log.dropped);
+  counter('log_failures', 'Writes of the log that failed', () => meter.log.failures);
   gauge('draining', '1 from the moment that a drain begins', () => Number(meter.draining));
   gauge('drain_duration_seconds', 'Time that the drain takes, so far', () => meter.drain);
   collectDefaultMetrics({ register: registry });

@@ -324,6 +324,8 @@ export interface Resolved<K extends Key> {
   readonly places: ReadonlyMap<Key, string>;
   /** What has no effect, as something else stands in its place. */
   readonly hidden: ReadonlySet<Key>;
+  /** What was passed over, and why, one line each. */
+  readonly notes: readonly string[];
 }
 
 /** What a file of settings says, and what is wrong with it; each with its place, `a-chat.yaml:3:7`. */
@@ -351,12 +353,17 @@ export function resolveSettings<K extends Key = Key>(
 ): Resolved<K> {
   const written = (value: unknown, place: string) =>
     value === undefined || value === '' ? undefined : { value: value as Written['value'], place };
+  const variable = (key: Key) => {
+    const name = variableOf(key);
+    return isOfService(name, environment[name]) ? undefined : written(environment[name], name);
+  };
   const sources: readonly Source[] = [
-    (key) => (options[key] === '' ? { value: '', place: flagOf(key) } : written(options[key], flagOf(key))),
-    (key) => written(environment[variableOf(key)], variableOf(key)),
+    (key) =>
+      options[key] === '' ? { value: '', place: flagOf(key) } : written(options[key], givenAs(key, options)),
+    variable,
     (key) => file.given.get(key),
   ];
-  const mistakes = [...file.mistakes];
+  const mistakes = [...strangers(environment), ...file.mistakes];
   const wrong = new Set(file.wrong);
   const values: Record<string, unknown> = {};
   const places = new Map<Key, string>();
@@ -382,7 +389,35 @@ export function resolveSettings<K extends Key = Key>(
     }
   }
   if (mistakes.length > 0) throw new OptionError(mistakes);
-  return { values: values as unknown as Pick<Settings, K>, places, hidden };
+  const notes = isOfService(variableOf('port'), environment[variableOf('port')]) ? [SERVICE_NOTE] : [];
+  return { values: values as unknown as Pick<Settings, K>, places, hidden, notes };
+}
+
+/** Variables that are no settings, but mean something to the commands. */
+const OTHERS: ReadonlySet<string> = new Set(['A_CHAT_CONFIG']);
+
+/** Variables that Kubernetes sets for a service called a-chat, or a-chat-something, and Docker for a link of that name. */
+const OF_SERVICES = /^A_CHAT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+|ENV_\w+)$/;
+
+/** More of them, which have this where one expects a number, or a name. */
+const PORT_OF_SERVICE = /^A_CHAT_(\w+_)?PORT=(tcp|udp|sctp):\/\//;
+const NAME_OF_LINK = /^A_CHAT_(\w+_)?NAME=\//;
+
+const SERVICE_NOTE =
+  'A_CHAT_PORT is not taken for the port: it is the address of a service, which Kubernetes sets where enableServiceLinks is on';
+
+function isOfService(name: string, value = ''): boolean {
+  const line = `${name}=${value}`;
+  return OF_SERVICES.test(name) || PORT_OF_SERVICE.test(line) || NAME_OF_LINK.test(line);
+}
+
+/** A line for each variable that looks like a setting and is none. */
+function strangers(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set([...keys().map(variableOf), ...OTHERS]);
+  return Object.entries(environment)
+    .filter(([name, value]) => name.startsWith('A_CHAT_') && value !== '' && !known.has(name))
+    .filter(([name, value]) => !isOfService(name, value))
+    .map(([name]) => `there is no setting for the variable ${name}`);
 }
 
 /** `resolveSettings` without a file, for the values alone. */
@@ -454,6 +489,16 @@ export function nameOf(key: Key): string {
 /** `--drain-timeout` */
 export function flagOf(key: Key): string {
   return `--${nameOf(key)}`;
+}
+
+/** `--no-plain`, which switches it off. */
+export function counterflagOf(key: Key): string {
+  return `--no-${nameOf(key)}`;
+}
+
+/** What a setting was given by on the command line. */
+function givenAs(key: Key, options: Readonly<Record<string, unknown>>): string {
+  return options[key] === false ? counterflagOf(key) : flagOf(key);
 }
 
 /** `A_CHAT_DRAIN_TIMEOUT` */

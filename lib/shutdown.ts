@@ -1,4 +1,5 @@
 import {
+  type MonoTypeOperatorFunction,
   NEVER,
   Observable,
   ReplaySubject,
@@ -12,6 +13,7 @@ import {
   share,
   switchMap,
   take,
+  throttle,
   timer,
 } from 'rxjs';
 
@@ -56,3 +58,21 @@ export function signalsOf(signal: ShutdownSignal | undefined): Observable<unknow
 export function signals<T extends NodeJS.Signals>(process: NodeJS.Process, ...names: T[]): Observable<T> {
   return merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))));
 }
+
+/** ms in which signals are one: a launcher and a terminal both send one, and `kill` is typed twice in a script. */
+const TOGETHER = 500;
+
+/** Passes one signal on, and none that comes close behind it, of whatever kind. */
+export function oneOfMany<T>(): MonoTypeOperatorFunction<T> {
+  return throttle(() => timer(TOGETHER).pipe(switchMap(() => afterInput)));
+}
+
+/** Emits when what came in while the event loop was busy has been heard: that was no later than what it was busy with. */
+const afterInput = new Observable<void>((out) => {
+  const immediate = setImmediate(() => {
+    out.next();
+  });
+  out.add(() => {
+    clearImmediate(immediate);
+  });
+});

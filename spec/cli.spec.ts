@@ -8,12 +8,14 @@ import type { AdminEvent } from '../lib/admin.ts';
 import type { ServerEvent } from '../lib/events.ts';
 import { createLog, logEvent } from '../lib/log.ts';
 import {
+  NO_FILE,
   OptionError,
   type Settings,
   flagOf,
   groups,
   keys,
   readSettings,
+  resolveSettings,
   variableOf,
 } from '../lib/options.ts';
 import { Peer } from './support/peer.ts';
@@ -287,6 +289,68 @@ describe('settings', () => {
     );
   });
 
+  test('that are switches are switched off by --no-..., whatever the environment and the file say', () => {
+    for (const key of keys().filter((one) => typeof DEFAULTS[one] === 'boolean')) {
+      const [on, off] = [flagOf(key), flagOf(key).replace('--', '--no-')];
+      const environment = { [variableOf(key)]: 'true', A_CHAT_ACCOUNTS: 'accounts' };
+      expect(settingsOf([off], environment)[key]).toBe(false);
+      expect(settingsOf([on, off], environment)[key]).toBe(false);
+      expect(settingsOf([off, on], environment)[key]).toBe(true);
+      expect(settingsOf(['serve', off], environment)[key]).toBe(false);
+      expect(settingsOf(['config', off], environment)[key]).toBe(false);
+      const file = new Map([[key, { value: 'true', place: 'a-chat.yaml:1:1' }]]);
+      const given = (options: Record<string, unknown>, variables: Record<string, string>) =>
+        resolveSettings(options, { A_CHAT_ACCOUNTS: 'accounts', ...variables }, { ...NO_FILE, given: file });
+      expect(given({}, {}).values[key]).toBe(true);
+      expect(given({}, { [variableOf(key)]: 'false' }).values[key]).toBe(false);
+      const { order } = read(off);
+      const resolved = given(order.command === 'serve' ? order.options : {}, {});
+      expect([resolved.values[key], resolved.places.get(key)]).toEqual([false, off]);
+    }
+  });
+
+  test('that there are not are refused where a variable asks for them', () => {
+    for (const name of ['A_CHAT_DRAIN_TIMOUT', 'A_CHAT_', 'A_CHAT_PROT', 'A_CHAT_MY_PORT', 'A_CHAT_NAME']) {
+      const mistake = new OptionError(`there is no setting for the variable ${name}`);
+      expect(() => settingsOf([], { [name]: '5' })).toThrow(mistake);
+      expect(() => readSettings({}, { [name]: '5' }, ['host', 'port'])).toThrow(mistake);
+      expect(settingsOf([], { [name]: '' })).toEqual(DEFAULTS);
+    }
+    expect(settingsOf([], { A_CHAT_CONFIG: 'a-chat.yaml', A_CHATTER: '1', a_chat_port: '1' })).toEqual(
+      DEFAULTS,
+    );
+  });
+
+  test('are not what Kubernetes says of services that are called like this program', () => {
+    const of = (service: string, ip: string, port: number) => ({
+      [`${service}_SERVICE_HOST`]: ip,
+      [`${service}_SERVICE_PORT`]: String(port),
+      [`${service}_SERVICE_PORT_CHAT`]: String(port),
+      [`${service}_PORT`]: `tcp://${ip}:${port}`,
+      [`${service}_PORT_${port}_TCP`]: `tcp://${ip}:${port}`,
+      [`${service}_PORT_${port}_TCP_PROTO`]: 'tcp',
+      [`${service}_PORT_${port}_TCP_PORT`]: String(port),
+      [`${service}_PORT_${port}_TCP_ADDR`]: ip,
+    });
+    const environment = {
+      ...of('A_CHAT', '10.96.0.10', 8080),
+      ...of('A_CHAT_ADMIN', 'fd00::1', 9090),
+      // What Docker's links add.
+      A_CHAT_NAME: '/web/a-chat',
+      A_CHAT_ENV_NODE_VERSION: '22.1.0',
+    };
+    const resolved = resolveSettings({}, environment, NO_FILE);
+    expect(resolved.values).toEqual(DEFAULTS);
+    expect(resolved.notes).toEqual([expect.stringContaining('A_CHAT_PORT')]);
+    expect(settingsOf(['--port', '1'], environment).port).toBe(1);
+    const file = {
+      ...NO_FILE,
+      given: new Map([['port' as const, { value: '2', place: 'a-chat.yaml:1:1' }]]),
+    };
+    expect(resolveSettings({}, environment, file).values.port).toBe(2);
+    expect(resolveSettings({}, { A_CHAT_PORT: '3' }, NO_FILE).notes).toEqual([]);
+  });
+
   test('are all covered by the tables here', () => {
     const covered = new Set([
       ...WRITTEN.map(([key]) => key),
@@ -384,6 +448,30 @@ describe('the command line', () => {
     }
   });
 
+  test('has help however it is asked for', () => {
+    for (const [long, ...others] of [
+      [['--help'], ['-h'], ['help'], ['help', 'serve'], ['serve', '--help'], ['serve', '-h']],
+      [
+        ['connect', '--help'],
+        ['connect', '-h'],
+        ['help', 'connect'],
+      ],
+      [
+        ['config', '--help'],
+        ['config', '-h'],
+        ['help', 'config'],
+      ],
+      [
+        ['passwd', '--help'],
+        ['passwd', '-h'],
+        ['help', 'passwd'],
+      ],
+    ] as const) {
+      for (const args of others) expect(read(...args)).toEqual(read(...long));
+      expect(read(...long)).toMatchObject({ order: { command: 'exit', code: 0 }, err: '' });
+    }
+  });
+
   test('has help for connect', () => {
     const { order, out } = read('connect', '--help');
     expect(order).toEqual({ command: 'exit', code: 0 });
@@ -404,6 +492,8 @@ describe('the command line', () => {
     [['serve', 'nonsense'], ''],
     [['connect', 'tcp://127.0.0.1:1', 'nonsense'], ''],
     [['connect', '--plain'], '--plain'],
+    [['help', 'nonsense'], 'nonsense'],
+    [['--no-port'], '--no-port'],
     [['--plain=yes'], '--plain'],
   ])('refuses %j in one line with exit code 2', (args, named) => {
     const { order, out, err } = read(...args);
@@ -464,6 +554,9 @@ describe('the program', () => {
     [['--host', ''], {}, '--host'],
     [[], { A_CHAT_PLAIN: 'maybe' }, 'A_CHAT_PLAIN'],
     [[], { A_CHAT_MAX_PENDING: '16M' }, 'A_CHAT_MAX_PENDING'],
+    [[], { A_CHAT_DRAIN_TIMOUT: '20' }, 'A_CHAT_DRAIN_TIMOUT'],
+    [['config'], { A_CHAT_DRAIN_TIMOUT: '20' }, 'A_CHAT_DRAIN_TIMOUT'],
+    [['connect'], { A_CHAT_DRAIN_TIMOUT: '20' }, 'A_CHAT_DRAIN_TIMOUT'],
     [['--no-such-option'], {}, '--no-such-option'],
     [['nonsense'], {}, 'nonsense'],
   ])('refuses %j with %j in one line on stderr, with exit code 2', async (args, env, named) => {
@@ -505,6 +598,18 @@ describe('the program', () => {
     peer.socket.destroy();
     expect(await program.exit()).toBe(0);
     expect(await program.logged('draining')).toMatchObject({ deadline: 8 });
+  });
+
+  test('starts beside a service of Kubernetes that is called like it, and says so', async () => {
+    const program = new Program(['--max-line', '100', '--listen', 'tcp://127.0.0.1:0'], {
+      A_CHAT_PORT: 'tcp://10.96.0.10:8080',
+    });
+    await program.logged('listening');
+    expect(await program.logged('setting-ignored')).toMatchObject({ level: 40 });
+    const checked = await run(['config', '--print'], { A_CHAT_PORT: 'tcp://10.96.0.10:8080' });
+    expect(checked.code).toBe(0);
+    expect(checked.out).toMatch(/^port: 8080 +# default$/m);
+    expect(checked.err).toMatch(ONE_LINE);
   });
 
   test('prefers an option to the environment', async () => {
@@ -674,13 +779,35 @@ describe('the log', () => {
     ['pretty', false],
     ['json', true],
   ] as const)('as %s is silent when told to be, terminal or not (%s)', async (format, terminal) => {
-    const log = await createLog('silent', format, terminal);
-    const write = jest.spyOn(process.stdout, 'write');
+    const write = jest.fn();
+    const log = await createLog('silent', format, { terminal, colours: terminal }, { write });
     for (const event of EVENTS) logEvent(log, event);
     expect(log.isLevelEnabled('fatal')).toBe(false);
     expect(write).not.toHaveBeenCalled();
-    write.mockRestore();
   });
+
+  test.each([
+    ['auto', false, false],
+    ['auto', true, true],
+    ['pretty', true, true],
+    ['json', false, false],
+  ] as const)(
+    'as %s is for people where it is to be, a terminal or not (%s)',
+    async (format, terminal, people) => {
+      for (const colours of [false, true]) {
+        const lines: string[] = [];
+        const out = { write: (line: string) => lines.push(line) };
+        const log = await createLog('info', format, { terminal, colours }, out);
+        for (const event of EVENTS) logEvent(log, event);
+        expect(lines).toHaveLength(EVENTS.length);
+        for (const line of lines) {
+          expect(line.startsWith('{"level"')).toBe(!people);
+          expect(line.includes('\x1b[')).toBe(people && colours);
+          expect(line.endsWith('\n')).toBe(true);
+        }
+      }
+    },
+  );
 
   test('of the program is one JSON line an event, with the time', async () => {
     const server = await Program.serve('--linger-timeout', '0');

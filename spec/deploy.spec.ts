@@ -56,6 +56,8 @@ describe('each deployment gives the drain its time', () => {
     const { drainTimeout } = settingsOf(container?.args ?? []);
     const grace = template?.spec?.terminationGracePeriodSeconds ?? 0;
     expect(grace * 1000).toBeGreaterThanOrEqual(drainTimeout + SPARE);
+    // Or the service's own variables would look like settings.
+    expect(template?.spec?.enableServiceLinks).toBe(false);
     // What refers to each other, which no schema sees.
     expect(deployment.spec?.selector.matchLabels).toEqual(template?.metadata?.labels);
     expect(service.spec?.selector).toEqual(template?.metadata?.labels);

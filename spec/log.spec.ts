@@ -1,6 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
+import type { RefusalCode, ServerEvent } from '../lib/events.ts';
+import { eventLog } from '../lib/log.ts';
+import { END_REASONS, REFUSAL_CODES } from '../lib/metrics.ts';
+import type { EndReason } from '../lib/protocol.ts';
 import { Admin } from './support/admin.ts';
 import { Peer } from './support/peer.ts';
 import { type LogLine, Program } from './support/program.ts';
@@ -39,9 +44,9 @@ test('a flood of connections for which there is no room is summed up, and counte
     server.log.filter(({ event, code, reason }) => event === kind && (code ?? reason) === 'server-full');
   const sum = (kind: string) => told(kind).reduce((total, line) => total + Number(line.count ?? 1), 0);
   await until(() => sum('refused') === count, 'the sum of the refused');
-  // A hundred a second in full, and their sum.
+  // Ten a second in full, and their sum.
   const seconds = (performance.now() - began) / 1000;
-  expect(told('refused').length).toBeLessThanOrEqual(101 * (1 + Math.ceil(seconds)));
+  expect(told('refused').length).toBeLessThanOrEqual(11 * (1 + Math.ceil(seconds)));
   expect((await admin.samples()).get('a_chat_refusals_total{code="server-full"}')).toBe(count);
   server.signal('SIGTERM');
   await server.logged('drained');
@@ -49,6 +54,101 @@ test('a flood of connections for which there is no room is summed up, and counte
   // Those that were told why are sessions, which have a line for their end.
   expect(ended).toBeGreaterThan(0);
   expect(ended).toBeLessThanOrEqual(count);
+});
+
+test('a flood of wrong names is summed up', async () => {
+  const server = await Program.serve();
+  const tries = 99;
+  const began = performance.now();
+  const flood = Array.from({ length: 50 }, () => connect(server.port));
+  for (const peer of flood) peer.send(',\n'.repeat(tries));
+  const count = () =>
+    server.log
+      .filter(({ event, code }) => event === 'refused' && code === 'name-invalid')
+      .map((line) => Number(line.count ?? 1));
+  const total = () => count().reduce((sum, one) => sum + one, 0);
+  await until(() => total() >= flood.length * tries, 'the sum of the refused');
+  expect(total()).toBe(flood.length * tries);
+  const seconds = (performance.now() - began) / 1000;
+  expect(count().length).toBeLessThanOrEqual(11 * (1 + Math.ceil(seconds)));
+});
+
+describe('events that peers can bring about', () => {
+  beforeEach(() => jest.useFakeTimers());
+
+  afterEach(() => jest.useRealTimers());
+
+  /** The lines of `count` events of each kind, from each of the peers. */
+  function lines(events: readonly ServerEvent[], count = 1): LogLine[] {
+    const text: string[] = [];
+    const write = eventLog(pino({ level: 'trace' }, { write: (line) => text.push(line) }));
+    for (let round = 0; round < count; round += 1) for (const event of events) write(event);
+    jest.advanceTimersByTime(1000);
+    return text.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  const left = (reason: EndReason, remote: string, abandoned = 0): ServerEvent => ({
+    ...{ type: 'left', name: undefined, remote, reason, accepted: 2, delivered: 3, abandoned },
+  });
+
+  test.each(Object.keys(REFUSAL_CODES) as RefusalCode[])('are summed up when refused as %s', (code) => {
+    const event: ServerEvent = { type: 'refused', code, name: undefined, remote: '10.0.0.1:5' };
+    const told = lines([event], 1000);
+    expect(told).toHaveLength(11);
+    expect(told.at(-1)).toMatchObject({ event: 'refused', code, address: '10.0.0.1', count: 990 });
+  });
+
+  test.each(Object.keys(END_REASONS) as EndReason[])('are summed up when they end as %s', (reason) => {
+    const told = lines([left(reason, '10.0.0.1:5')], 1000);
+    // A shutdown ends each connection once, and each has its line.
+    if (reason === 'shutdown' || reason === 'deadline') {
+      expect(told).toHaveLength(1000);
+      return;
+    }
+    expect(told).toHaveLength(11);
+    const counts = { count: 990, accepted: 1980, delivered: 2970, abandoned: 0 };
+    expect(told.at(-1)).toMatchObject({ event: 'left', reason, address: '10.0.0.1', ...counts });
+  });
+
+  test('are summed up when they join', () => {
+    const told = lines([{ type: 'joined', name: 'alice', remote: '10.0.0.1:5' }], 1000);
+    expect(told).toHaveLength(11);
+    expect(told.at(-1)).toMatchObject({ event: 'joined', address: '10.0.0.1', count: 990 });
+  });
+
+  test('have their losses told, in lines of their own among others, and in the sum', () => {
+    const told = lines([left('reset', '10.0.0.1:5'), left('reset', '10.0.0.1:6', 7)], 1000);
+    expect(told).toHaveLength(22);
+    const abandoned = told.reduce((sum, line) => sum + Number(line.abandoned), 0);
+    expect(abandoned).toBe(7000);
+    expect(told.at(-1)).toMatchObject({ level: 40, event: 'left', count: 990, abandoned: 6930 });
+  });
+
+  test.each([
+    ['10.0.0.1:5', '10.0.0.1', '10.0.0.1:6'],
+    ['[2001:db8::1]:5', '2001:db8:0:0::/64', '[2001:db8:0:0:ffff::2]:6'],
+    ['[::ffff:10.0.0.1]:5', '10.0.0.1', '10.0.0.1:6'],
+    ['unix:/run/a-chat.sock', 'unix:/run/a-chat.sock', 'unix:/run/a-chat.sock'],
+  ])('of %s count for %s', (remote, address, neighbour) => {
+    const told = lines([left('quit', remote), left('quit', neighbour), left('quit', '10.9.9.9:7')], 10);
+    expect(told).toHaveLength(21);
+    expect(told.at(-1)).toMatchObject({ address, count: 10 });
+  });
+
+  test('are few lines, from however many addresses they come', () => {
+    const remotes = Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}:5`);
+    const told = lines(remotes.map((remote) => left('eof', remote)));
+    expect(told).toHaveLength(101);
+    expect(told.at(-1)).toMatchObject({ event: 'left', count: 4900 });
+    expect(told.at(-1)).not.toHaveProperty('address');
+  });
+
+  test('are told before the end', () => {
+    const report = { sessions: 0, delivered: 0, abandoned: 0, losses: [], milliseconds: 1 };
+    const joined: ServerEvent = { type: 'joined', name: 'alice', remote: '10.0.0.1:5' };
+    const told = lines([...Array.from({ length: 20 }, () => joined), { type: 'drained', report }]);
+    expect(told.slice(-2)).toMatchObject([{ event: 'joined', count: 10 }, { event: 'drained' }]);
+  });
 });
 
 const SECRET = 'hunter2';
@@ -114,14 +214,23 @@ describe('the log', () => {
     expect(new Set(known.keys())).toEqual(
       new Set([
         ...server.log.map(({ event }) => event),
-        ...['failing', 'admin-failing', 'reloaded', 'reload-failed', 'unsupervised'],
+        ...[
+          'failing',
+          'admin-failing',
+          'reloaded',
+          'reload-failed',
+          'unsupervised',
+          'lines-missing',
+          'setting-ignored',
+        ],
       ]),
     );
     for (const { level, time, event, msg, ...fields } of server.log) {
       expect([typeof level, typeof time, typeof msg]).toEqual(['number', 'string', 'string']);
       const names = known.get(String(event)) ?? [];
-      // A connection that never logged in has no name, a Unix socket no port, and what is not about TLS no detail.
-      const always = (name: string) => !['name', 'port', 'detail'].includes(name);
+      // A connection that never logged in has no name, a Unix socket no port, what is not about TLS no detail, and what is
+      // no sum no count.
+      const always = (name: string) => !['name', 'port', 'detail', 'address', 'count'].includes(name);
       expect([event, Object.keys(fields).filter(always)]).toEqual([event, names.filter(always)]);
       for (const name of Object.keys(fields))
         expect([event, names]).toEqual([event, expect.arrayContaining([name])]);

@@ -176,7 +176,10 @@ describe('a line that is dribbled', () => {
 });
 
 describe('the log', () => {
-  /** Each is one line of input and no name; what follows the comma would be welcome in a log that can be forged. */
+  /**
+   * Each is one line of input and no name; what follows the comma would be welcome in a log that can be forged. With one
+   * more they are ten, which is as many lines of a kind as one address has in a second.
+   */
   const FORGERIES = [
     'a,\r{"level":30,"event":"drained"}',
     'a,\x1b[2J\x1b]0;title\x07',
@@ -185,8 +188,7 @@ describe('the log', () => {
     'a,\u2066isolated\u2069\u200f\u061c',
     'a,one\u2028two\u2029three',
     'a,one\u0085two\u009b31mred',
-    'a,\0\b\v\f\x7f',
-    'a,\ufeff\u200b\u00ad\u{e0041}',
+    'a,\0\b\v\f\x7f\ufeff\u200b\u00ad\u{e0041}',
     `a,${'\x1b\u202e\u2028'.repeat(2000)}`,
   ];
 

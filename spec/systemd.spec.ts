@@ -295,9 +295,59 @@ describe('what systemd is told', () => {
   it('cannot be said where that fails, which is one line and no reason to stop', async () => {
     const program = await serve(1, { WATCHDOG_USEC: '50000' });
     await program.logged('unsupervised', ({ message }) => message === 'systemd-notify ended with 1');
+    await until(() => told().includes('WATCHDOG=1'), 'a beat');
     program.signal('SIGTERM');
     expect(await program.exit()).toBe(0);
     expect(program.log.filter(({ event }) => event === 'unsupervised')).toHaveLength(1);
-    expect(told()).toEqual(['READY=1']);
+    expect(told().at(-1)).toBe('STOPPING=1');
+  });
+
+  /** Fails for as long as there is this file. */
+  const broken = () => join(folder, 'broken');
+
+  it('is told again where it failed: that the server is ready, and each beat', async () => {
+    writeFileSync(broken(), '');
+    const program = await serve(`test ! -e ${broken()}`, { WATCHDOG_USEC: '100000' });
+    await program.logged('unsupervised');
+    await until(() => told().filter((state) => state === 'READY=1').length >= 2, 'another try');
+    rmSync(broken());
+    const since = () => told().slice(before);
+    const before = told().length;
+    await until(() => since().includes('READY=1') && since().includes('WATCHDOG=1'), 'both to be told');
+    // What worked once and fails again is told again.
+    writeFileSync(broken(), '');
+    await until(
+      () => program.log.filter(({ event }) => event === 'unsupervised').length === 2,
+      'the second line',
+    );
+    rmSync(broken());
+    const later = told().length;
+    await until(() => told().length >= later + 3, 'more beats');
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(told().at(-1)).toBe('STOPPING=1');
+    expect(program.log.filter(({ event }) => event === 'unsupervised')).toHaveLength(2);
+  });
+
+  it('keeps no server from ending where systemd does not listen', async () => {
+    const program = await serve('exec sleep 1000', { WATCHDOG_USEC: '50000' });
+    await until(() => told().length > 0, 'the first message');
+    await program.logged('unsupervised', ({ message }) => String(message).includes('did not end'));
+    program.signal('SIGTERM');
+    expect(await program.exit(60_000)).toBe(0);
+    // Beats have not piled up.
+    expect(told().length).toBeLessThan(10);
+  }, 90_000);
+
+  it('is no reason to end where the messenger is missing', async () => {
+    const program = new Program(['--port', '0'], {
+      PATH: folder,
+      NOTIFY_SOCKET: join(folder, 'socket'),
+      WATCHDOG_USEC: '50000',
+    });
+    await program.logged('unsupervised', ({ message }) => String(message).includes('ENOENT'));
+    program.signal('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(program.log.filter(({ event }) => event === 'unsupervised')).toHaveLength(1);
   });
 });

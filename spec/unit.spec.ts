@@ -78,7 +78,11 @@ import { Walker } from './support/walker.ts';
     await bob.heard('* welcome bob\n');
     bob.send('alice: hello\n');
     await alice.heard('from bob: hello\n');
-    expect(await machine.show('ActiveState')).toBe('active');
+    // That it has read them systemd is told a moment later.
+    let state: string;
+    do state = await machine.show('ActiveState');
+    while (state === 'reloading');
+    expect(state).toBe('active');
     await machine.edit('a-chat.service', '');
   });
 

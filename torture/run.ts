@@ -46,7 +46,7 @@ export async function run(scenario: Scenario, seed: number, tls?: Tls): Promise<
     await until(() => scenario.ready?.(cast) ?? true, 'the scenario to be ready', 30_000);
 
     const began = performance.now();
-    program.signal(random.pick(['SIGINT', 'SIGTERM']));
+    program.signal(random.pick(['SIGINT', 'SIGTERM', 'SIGQUIT']));
     const drained = program.exit(90_000);
     await scenario.afterSignal?.(cast, (name) => {
       program.signal(name);

@@ -30,7 +30,10 @@ export interface Scenario {
   /** What the signal waits for, beside some traffic. */
   readonly ready?: (cast: Cast) => boolean;
   /** Runs while the server drains. */
-  readonly afterSignal?: (cast: Cast, signal: (name: 'SIGINT' | 'SIGTERM') => void) => Promise<void>;
+  readonly afterSignal?: (
+    cast: Cast,
+    signal: (name: 'SIGINT' | 'SIGTERM' | 'SIGQUIT') => void,
+  ) => Promise<void>;
   /** Exit codes that are right. */
   readonly exits: readonly number[];
 }
@@ -55,6 +58,9 @@ async function pairs(cast: Cast, count: number, habits?: Habits, both = false): 
     if (both) cast.flows.push({ from: receiver, to: [sender.name] });
   }
 }
+
+/** ms after which the server takes a second signal for one that is meant, and some more for it to be heard. */
+const MEANT = 700;
 
 /** Connections of a storm, and how many of them come at a time. */
 const STORM = 3000;
@@ -220,7 +226,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'second-signal': {
     about: 'a second signal, of either kind, ends a drain that slow readers hold up',
     options: QUICK,
-    exits: [0, 130, 143],
+    exits: [0, 130, 131, 143],
     setUp: async (cast) => {
       for (let index = 0; index < 3; index += 1) {
         const slow = new Peer(cast.place, `slow-${index}`, { readEvery: 20 });
@@ -235,8 +241,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       }
     },
     afterSignal: async (cast, signal) => {
-      await pause(cast.random.between(0, 100));
-      signal(cast.random.pick(['SIGINT', 'SIGTERM']));
+      await pause(MEANT + cast.random.between(0, 100));
+      signal(cast.random.pick(['SIGINT', 'SIGTERM', 'SIGQUIT']));
+    },
+  },
+  'signals-in-pairs': {
+    about: 'a launcher and a terminal both signal while receivers read slowly: everybody is whole',
+    options: QUICK,
+    exits: [0],
+    setUp: (cast) => pairs(cast, cast.random.between(1, 4), { readEvery: cast.random.between(2, 12) }),
+    afterSignal: async (cast, signal) => {
+      for (let more = cast.random.between(1, 3); more > 0; more -= 1) {
+        await pause(cast.random.between(0, 30));
+        signal(cast.random.pick(['SIGINT', 'SIGTERM', 'SIGQUIT']));
+      }
     },
   },
   resets: {
