@@ -1,3 +1,4 @@
+import { HostCount } from './address.ts';
 import { Lookalikes } from './lookalikes.ts';
 import type { Session } from './session.ts';
 
@@ -6,8 +7,7 @@ export class Roster {
   /** Changes whenever somebody gets or loses a name: what was looked up under another version may not hold. */
   version = 0;
   readonly #sessions = new Set<Session>();
-  /** Sessions of each address that has one. */
-  readonly #addresses = new Map<string, number>();
+  readonly #hosts = new HostCount();
   /** In the order of login. */
   readonly #named = new Map<string, Session>();
   readonly #lookalikes = new Lookalikes(this.#named);
@@ -21,14 +21,14 @@ export class Roster {
     return [...this.#named.keys()];
   }
 
-  /** Sessions of that address; a connection without one is of no address. */
+  /** Sessions of the host at that address; a connection without one is of no host. */
   sessionsFrom(address: string | undefined): number {
-    return address === undefined ? 0 : (this.#addresses.get(address) ?? 0);
+    return this.#hosts.of(address);
   }
 
   admit(session: Session): void {
     this.#sessions.add(session);
-    this.#count(session.address, 1);
+    this.#hosts.add(session.address);
   }
 
   has(session: Session): boolean {
@@ -55,17 +55,10 @@ export class Roster {
   /** Forgets `session` and frees its name. */
   leave(session: Session): void {
     this.#sessions.delete(session);
-    this.#count(session.address, -1);
+    this.#hosts.remove(session.address);
     if (session.name === undefined) return;
     this.#named.delete(session.name);
     this.#lookalikes.remove(session.name);
     this.version += 1;
-  }
-
-  #count(address: string | undefined, change: number): void {
-    if (address === undefined) return;
-    const count = this.sessionsFrom(address) + change;
-    if (count === 0) this.#addresses.delete(address);
-    else this.#addresses.set(address, count);
   }
 }

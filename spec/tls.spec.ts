@@ -146,7 +146,7 @@ describe('a TLS endpoint', () => {
     await alice.settled();
   });
 
-  test('bounds the handshakes of one address', async () => {
+  test('bounds the handshakes of one address, and takes more when they are over', async () => {
     const program = await Program.serve(...ON, '--max-connections-per-address', '2');
     const stalled = [new Peer(program.port), new Peer(program.port)];
     await until(() => stalled.every(({ address }) => address !== ''), 'the connections');
@@ -157,6 +157,10 @@ describe('a TLS endpoint', () => {
       remote: third.address,
     });
     for (const peer of [...stalled, third]) peer.socket.destroy();
+    const isOver = () => program.log.filter(({ code }) => code === 'tls-failed').length === 2;
+    await until(isOver, 'the handshakes to be over');
+    await Peer.login(place(program.port), 'alice');
+    await Peer.login(place(program.port), 'bob');
   });
 
   test('bounds the handshakes of all, and gives up the oldest: nobody is kept out', async () => {
