@@ -4,6 +4,7 @@ import { Observable, type OperatorFunction } from 'rxjs';
 import { HostCount } from './address.ts';
 import type { Credentials } from './credentials.ts';
 import type { RefusalCode } from './events.ts';
+import { nameProblem, normalizeName } from './names.ts';
 import type { Certificate } from './session.ts';
 
 export interface SecureOptions {
@@ -109,7 +110,10 @@ export function certificateOf(socket: TLSSocket): Certificate {
   if (Object.keys(shown).length === 0) return { flaw: 'none was shown' };
   if (!socket.authorized) return { flaw: String(socket.authorizationError) };
   const name = shown.subject?.CN;
-  return typeof name === 'string' ? { name } : { flaw: 'no common name, or several' };
+  if (typeof name !== 'string') return { flaw: 'no common name, or several' };
+  // What is no name as it stands would be somebody else's once it is made one.
+  const problem = name === normalizeName(name) ? nameProblem(name) : 'a name is trimmed, and in NFC';
+  return problem === undefined ? { name } : { flaw: `its common name is no name: ${problem}` };
 }
 
 /** The connection below a secured one. Node has no public name for it. */
