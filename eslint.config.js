@@ -25,7 +25,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'address'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files'],
 ];
 
 /** Also within a layer no file imports another. */

@@ -112,6 +112,16 @@ export type ServerEvent =
       readonly type: 'reloaded';
       /** Which. */
       readonly what: 'certificates' | 'accounts';
+      /** How many accounts there are now; certificates are not counted. */
+      readonly count?: number | undefined;
+    }
+  | {
+      /** Files are in force that can hardly be meant; told at the start, after each reload, and once a day. */
+      readonly type: 'doubtful';
+      /** Which. */
+      readonly what: 'certificates' | 'accounts';
+      /** What is wrong, and where. */
+      readonly message: string;
     }
   | {
       /** Files that were read again cannot be used: what was in force stays so. */

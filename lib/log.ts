@@ -81,8 +81,17 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
       return;
-    case 'reloaded':
-      log.info({ event: type, what: event.what }, `read the ${event.what} again`);
+    case 'reloaded': {
+      const { what, count } = event;
+      const sentence = `read the ${what} again${count === undefined ? '' : `: there are ${count}`}`;
+      log.info({ event: type, what, count }, sentence);
+      return;
+    }
+    case 'doubtful':
+      log.warn(
+        { event: type, what: event.what, message: event.message },
+        `doubtful ${event.what}: ${event.message}`,
+      );
       return;
     case 'reload-failed':
       log.error(
