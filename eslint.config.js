@@ -17,7 +17,7 @@ const layers = [
   ['backlog', 'packing'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter'],
   ['passwords'],
-  ['watch', 'turn', 'prompt', 'crowd'],
+  ['watch', 'turn', 'prompt', 'crowd', 'rewrite'],
   ['kernel'],
   ['roster', 'scatter', 'names'],
   ['lookalikes'],
