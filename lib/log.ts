@@ -59,10 +59,11 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
   const { type } = event;
   switch (event.type) {
     case 'listening': {
-      const { endpoint, address, port, maxConnections } = event;
+      const { endpoint, address, addresses, port, maxConnections } = event;
+      const where = addresses === undefined ? endpoint : `${endpoint} (${addresses.join(', ')})`;
       log.info(
-        { event: type, endpoint, address, port, maxConnections },
-        `listening on ${endpoint}, room for ${maxConnections} connections`,
+        { event: type, endpoint, address, addresses, port, maxConnections },
+        `listening on ${where}, room for ${maxConnections} connections`,
       );
       return;
     }

@@ -18,6 +18,7 @@ import {
   NO_FILE,
   OptionError,
   type Resolved,
+  endpointsOf,
   resolveSettings,
 } from './options.ts';
 import { passwd } from './passwd.ts';
@@ -25,6 +26,7 @@ import { chatServer } from './server.ts';
 import { signals } from './shutdown.ts';
 import { supervised } from './supervised.ts';
 import { targetOf } from './target.ts';
+import { checkFolder } from './unix.ts';
 
 type Written = Readonly<Record<string, unknown>>;
 
@@ -104,6 +106,9 @@ async function configOf(written: Written): Promise<FileOfSettings> {
 /** Fails for settings that cannot be, and shows the others if asked to. */
 async function config(written: Written): Promise<number> {
   const resolved = await resolve(written);
+  for (const endpoint of endpointsOf(resolved.values)) {
+    if (endpoint.transport === 'unix') checkFolder(endpoint.path);
+  }
   if (written.print === true) process.stdout.write(await showConfig(resolved));
   return 0;
 }
