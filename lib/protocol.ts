@@ -12,7 +12,7 @@ const HELP = [
  * First lines of other protocols: a request of HTTP/1, `POST / HTTP/1.1`, with which a web page must not be able to log in;
  * what a proxy says of the connection that it passes on, `PROXY TCP4 ...`; the greeting of SSH, which scanners send.
  */
-const FOREIGN = /^(?:[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/\d|PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)|SSH-\d)/;
+const FOREIGN = /^(?:[A-Z]+ \S+ HTTP\/\d|PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)|SSH-\d)/;
 
 /** Why a session ended: the word that stands in its `* closing` line and in the operator's log. */
 export type EndReason =

@@ -342,8 +342,6 @@ describe('a first line of HTTP, or of another protocol,', () => {
     'OPTIONS * HTTP/1.1\r\n\r\n',
     'GET http://localhost:8080/ HTTP/1.1\r\n\r\n',
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-    'M-SEARCH * HTTP/1.1\r\n\r\n',
-    'get / HTTP/1.1\r\n\r\n',
     'PROXY TCP4 192.0.2.1 192.0.2.2 51000 8080\r\nalice\nalice: hi\n',
     'PROXY TCP6 2001:db8::1 2001:db8::2 51000 8080\r\nalice\n',
     'PROXY UNKNOWN\r\nalice\n',

@@ -177,7 +177,8 @@ export class Model {
       if (code === 0x09) return character;
       if (code < 0x20) return String.fromCharCode(0x2400 + code);
       if (code === 0x7f) return '\u2421';
-      return code >= 0x80 && code <= 0x9f ? '\ufffd' : character;
+      const isTurn = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+      return (code >= 0x80 && code <= 0x9f) || isTurn ? '\ufffd' : character;
     }).join('');
   }
 }
