@@ -16,9 +16,9 @@ const layers = [
   ['shutdown', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded', 'last-intake'],
   ['packing', 'watch'],
   ['backlog'],
-  ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter'],
+  ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter', 'opening'],
   ['passwords'],
-  ['turn', 'turn-share', 'prompt', 'crowd', 'spool', 'stdio', 'pending-total', 'routes'],
+  ['turn', 'turn-share', 'prompt', 'crowd', 'spool', 'stdio', 'rewrite', 'telnet', 'pending-total', 'routes'],
   ['tcp-table', 'write-queue', 'descriptors', 'send-buffer'],
   ['tcp-rows'],
   ['roster', 'scatter', 'names'],
@@ -26,8 +26,8 @@ const layers = [
   ['skeleton'],
   ['confusables'],
   ['events'],
-  ['session'],
-  ['protocol', 'text', 'bytes', 'endpoint'],
+  ['session', 'overlap'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files'],
 ];
 
 /** Also within a layer no file imports another. */

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFirst } from './files.ts';
 import { Lookalikes } from './lookalikes.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import { type PasswordHash, dummyHash, isPassword, loadCrypto, parseHash } from './passwords.ts';
+import { trim } from './text.ts';
 
 /** A file that is none of accounts; its message names the line, and repeats nothing of it. */
 export class AccountsError extends Error {
@@ -10,7 +11,7 @@ export class AccountsError extends Error {
 
 /**
  * Names and what is kept of their passwords. In the file each is a line, `name:hash`; empty lines and lines that begin
- * with `#` mean nothing.
+ * with `#` mean nothing, and neither do blanks around a line and a byte order mark before it.
  */
 export class Accounts {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
@@ -24,13 +25,18 @@ export class Accounts {
     for (const name of hashes.keys()) this.#lookalikes.add(name);
   }
 
-  /** Reads the file. Throws Node's error where it cannot be read, and an `AccountsError` for what it holds. */
-  static read(file: string): Accounts {
+  /**
+   * Reads the file. Throws an error of `read` where it cannot be read, and an `AccountsError` for what it holds.
+   *
+   * @param read gives the bytes of a file
+   */
+  static read(file: string, read = readFirst): Accounts {
     const hashes = new Map<string, PasswordHash>();
-    for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
-      if (line.trim() === '' || line.startsWith('#')) continue;
+    for (const [index, line] of read(file).toString().split('\n').entries()) {
+      const account = accountOf(line);
+      if (account === undefined) continue;
+      const { name, rest } = account;
       const broken = (why: string) => new AccountsError(`${file}, line ${index + 1}: ${why}`);
-      const { name, rest } = splitAccount(line);
       if (nameProblem(name) !== undefined) throw broken('no account begins like that');
       if (hashes.has(name)) throw broken('the same name again');
       const hash = parseHash(rest?.trim() ?? '');
@@ -71,6 +77,13 @@ export class Accounts {
 }
 
 let secret: Buffer | undefined;
+
+/** The account that a line of the file is of; `undefined` for an empty one and a comment. */
+export function accountOf(line: string): ReturnType<typeof splitAccount> | undefined {
+  // Editors put a mark before the first line, and files that were joined may have others.
+  const text = trim(line.replace(/^\ufeff/, ''));
+  return text === '' || text.startsWith('#') ? undefined : splitAccount(text);
+}
 
 /** The name before the first colon, as names are compared, and what follows it, if there is one. */
 export function splitAccount(line: string): { readonly name: string; readonly rest: string | undefined } {

@@ -17,7 +17,7 @@ import type { Denial, SessionEvent, Verdict } from './events.ts';
 import { Limiter } from './limiter.ts';
 import type { Loaded } from './loaded.ts';
 import { nameProblem, normalizeName } from './names.ts';
-import { isHttpRequest } from './protocol.ts';
+import { isForeign } from './protocol.ts';
 import type { Session } from './session.ts';
 import { detach, forgetMatch, trim } from './text.ts';
 
@@ -146,7 +146,7 @@ class Login {
     const line = trim(block.toString('utf8', 0, end));
     if (line === '') return;
     const { name, rest } = splitAccount(line);
-    if (isHttpRequest(line)) {
+    if (isForeign(line)) {
       this.leave();
       this.#out.next({ type: 'login', session, line, verdict: this.#gate.unjudged(name) });
     } else if (nameProblem(name) !== undefined || !mayBe(session, name)) {

@@ -331,8 +331,8 @@ class Broker {
   }
 
   #login(session: Session, line: string, verdict: Verdict, emit: Emit): void {
-    if (protocol.isHttpRequest(line)) {
-      this.#turnAway(session, 'not-chat', 'this is a chat, not a web server', emit);
+    if (protocol.isForeign(line)) {
+      this.#turnAway(session, 'not-chat', 'this is a chat in plain text', emit);
       return;
     }
     const name = normalizeName(line);

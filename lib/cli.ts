@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { AccountsError } from './accounts.ts';
 import { ConnectionError } from './client.ts';
+import { FileError } from './files.ts';
 import { OptionError, counterflagOf, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
 
@@ -133,6 +134,7 @@ export function complaint(message: string): string {
 export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
   if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
   if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
+  if (failure instanceof FileError) return { lines: [failure.message], code: 1 };
   if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
   if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;

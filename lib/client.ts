@@ -45,18 +45,25 @@ export function chat(
   });
 }
 
+/** ms that one of several addresses of a server has before the next is tried; Node's own would give up slow links. */
+const autoSelectFamilyAttemptTimeout = 3000;
+
 /** `onReady` is called once the server may be talked to. */
 function dial({ endpoint, credentials }: Target, onReady: () => void): Socket {
   switch (endpoint.transport) {
     case 'unix':
       return connect({ path: endpoint.path }, onReady);
     case 'tcp':
-      return connect({ host: endpoint.host, port: endpoint.port, noDelay: true }, onReady);
+      return connect(
+        { host: endpoint.host, port: endpoint.port, noDelay: true, autoSelectFamilyAttemptTimeout },
+        onReady,
+      );
     case 'tls': {
       const { host, port } = endpoint;
       const servername = isIP(host) === 0 ? host : '';
       const ca = credentials.ca ?? trusted();
-      return tls.connect({ ...credentials, ca, host, port, servername }, onReady).setNoDelay();
+      const options = { ...credentials, ca, host, port, servername, autoSelectFamilyAttemptTimeout };
+      return tls.connect(options, onReady).setNoDelay();
     }
   }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { Scalar } from 'yaml';
+import { readFirst } from './files.ts';
 import {
   type FileOfSettings,
   type Key,
@@ -13,10 +13,10 @@ import {
 
 /**
  * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is there for
- * the places of what is wrong. Throws Node's error where the file cannot be read.
+ * the places of what is wrong. Throws an error of `readFirst` where the file cannot be read.
  */
 export async function readConfig(path: string): Promise<FileOfSettings> {
-  const text = readFileSync(path, 'utf8');
+  const text = readFirst(path).toString();
   // Loaded by those who have a file: a start is quicker without.
   const { LineCounter, isMap, isScalar, isSeq, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();

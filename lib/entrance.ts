@@ -5,6 +5,7 @@ import { type Endpoint, isSecure, placeOf, showEndpoint } from './endpoint.ts';
 import type { ServerEvent } from './events.ts';
 import { type ListenObserver, listen } from './listen.ts';
 import { type ServerOptions, endpointsOf } from './options.ts';
+import { isIPv6Only } from './overlap.ts';
 import { type Refuse, certificateOf, secure } from './secure.ts';
 import { type Connection, type Origin, Session, remoteOf } from './session.ts';
 
@@ -22,13 +23,15 @@ export function entrance(
   tell: (event: ServerEvent) => void,
 ): Observable<Session> {
   const { maxConnections, tlsCa } = options;
+  const endpoints = endpointsOf(options);
   const arrivals = (endpoint: Endpoint) => {
     const through = showEndpoint(endpoint);
     let failing = false;
     const observer: ListenObserver = {
-      listening: (found) => {
+      listening: (found, addresses) => {
         failing = false;
-        tell({ type: 'listening', endpoint: showEndpoint(found), ...placeOf(found), maxConnections });
+        const place = { endpoint: showEndpoint(found), ...placeOf(found), addresses };
+        tell({ type: 'listening', ...place, maxConnections });
       },
       failing: ({ message }) => {
         failing = true;
@@ -44,7 +47,8 @@ export function entrance(
       socket.destroy();
       return false;
     };
-    const sockets$ = listen(endpoint, options, observer).pipe(filter(hasRoom));
+    const ipv6Only = isIPv6Only(endpoint, endpoints);
+    const sockets$ = listen(endpoint, { ...options, ipv6Only }, observer).pipe(filter(hasRoom));
     if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => enter(socket, { through })));
     const requestCert = tlsCa !== undefined;
     return sockets$.pipe(
@@ -54,7 +58,7 @@ export function entrance(
       ),
     );
   };
-  return merge(...endpointsOf(options).map(arrivals));
+  return merge(...endpoints.map(arrivals));
 }
 
 /** A session of a connection that came from somewhere. */

@@ -94,8 +94,10 @@ export type ServerEvent =
       readonly type: 'listening';
       /** As one writes it, with the port that was found free: `tcp://127.0.0.1:8080`. */
       readonly endpoint: string;
-      /** The address, or the path of a Unix socket. */
+      /** The address, or the path of a Unix socket; a name where that is several addresses. */
       readonly address: string;
+      /** The addresses of such a name. */
+      readonly addresses?: readonly string[] | undefined;
       /** The port; a Unix socket has none. */
       readonly port: number | undefined;
       /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
@@ -112,6 +114,16 @@ export type ServerEvent =
       readonly type: 'reloaded';
       /** Which. */
       readonly what: 'certificates' | 'accounts';
+      /** How many accounts there are now; certificates are not counted. */
+      readonly count?: number | undefined;
+    }
+  | {
+      /** Files are in force that can hardly be meant; told at the start, after each reload, and once a day. */
+      readonly type: 'doubtful';
+      /** Which. */
+      readonly what: 'certificates' | 'accounts';
+      /** What is wrong, and where. */
+      readonly message: string;
     }
   | {
       /** Files that were read again cannot be used: what was in force stays so. */

@@ -1,15 +1,26 @@
-import { type Server, type ServerOpts, type Socket, createServer } from 'node:net';
+import {
+  type AddressInfo,
+  type ListenOptions as NodeListenOptions,
+  type Server,
+  type ServerOpts,
+  type Socket,
+  createServer,
+  isIP,
+} from 'node:net';
 import { Observable, defer, merge, retry, timer } from 'rxjs';
 import { type Endpoint, isSecure } from './endpoint.ts';
 import { inherited } from './inherit.ts';
 import { scarce } from './descriptors.ts';
-import { removeStale, withMode } from './unix.ts';
+import { LOCALHOST } from './overlap.ts';
+import { listenAt } from './unix.ts';
 
 export interface ListenOptions {
   /** ms of silence after which the kernel asks whether a peer is still there; it gives up some ten seconds later. */
   readonly keepAlive: number;
   /** Permissions of a Unix socket. */
   readonly socketMode: number;
+  /** Whether all addresses are those of IPv6 alone. */
+  readonly ipv6Only: boolean;
 }
 
 /** Connections that wait in the kernel until they are accepted; it cuts the figure to its own limit. */
@@ -17,11 +28,17 @@ const BACKLOG = 4096;
 
 /** Who hears of what is no connection. */
 export interface ListenObserver {
-  /** With the port that was found free, where one was to be found. */
-  readonly listening: (endpoint: Endpoint) => void;
+  /** With the port that was found free, where one was to be found; and with the addresses, where it has several. */
+  readonly listening: (endpoint: Endpoint, addresses?: readonly string[]) => void;
   /** The system cannot hand over connections; told once, until `listening` is told again. */
   readonly failing: (failure: Error) => void;
 }
+
+/** Tries to find a port that is free at several addresses. */
+const PORTS = 10;
+
+/** The machine has no such address, as where it does without IPv6. */
+const NO_ADDRESS: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
 /** Descriptors that are few enough to accept no more, and ms between two looks for that. */
 const RESERVE = 8;
@@ -51,10 +68,10 @@ export function listen(
   return defer(() => {
     let place: Endpoint = endpoint;
     let state: 'new' | 'listening' | 'failing' = 'new';
-    const listening = (found: Endpoint) => {
+    const listening: ListenObserver['listening'] = (found, addresses) => {
       state = 'listening';
       place = found;
-      observer.listening(found);
+      observer.listening(found, addresses);
     };
     const attempt = () => {
       if (state === 'failing' && scarce(RESERVE)) throw lackOfDescriptors();
@@ -70,45 +87,120 @@ export function listen(
   });
 }
 
-/** The connections of one listening socket, which fails for good. */
+/** The connections of one endpoint, which fails for good. */
 function connections(
   endpoint: Endpoint,
-  { keepAlive, socketMode }: ListenOptions,
-  listening: (found: Endpoint) => void,
+  options: ListenOptions,
+  listening: ListenObserver['listening'],
 ): Observable<Socket> {
   return new Observable((out) => {
-    const server = createServer(socketOptions(keepAlive), (socket) => {
-      out.next(socket);
-    });
-    server.on('error', (failure) => {
-      out.error(failure);
-    });
-    server.on('listening', () => {
-      listening(found(endpoint, server));
-    });
-    if (endpoint.transport === 'unix') {
-      const { path } = endpoint;
-      removeStale(path).then(
-        () => {
-          if (out.closed) return;
-          withMode(socketMode, () => server.listen({ path, backlog: BACKLOG }));
-        },
-        (failure: unknown) => {
-          out.error(failure);
-        },
-      );
-    } else if ('host' in endpoint) {
-      server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG });
-    }
+    const servers: Server[] = [];
+    let release = () => {};
+    const make = () => {
+      const server = createServer(socketOptions(options.keepAlive), (socket) => {
+        out.next(socket);
+      });
+      server.on('error', (failure) => {
+        if (server.listening) out.error(failure);
+      });
+      servers.push(server);
+      return server;
+    };
+    const begin = async () => {
+      if (endpoint.transport === 'unix') {
+        const server = make();
+        const { path } = endpoint;
+        release = await listenAt(server, path, options.socketMode, (place) => {
+          server.listen({ path: place, backlog: BACKLOG });
+        });
+        return [];
+      }
+      return 'host' in endpoint ? listenAtAll(endpoint, options.ipv6Only, make) : [];
+    };
+    const end = () => {
+      release();
+      for (const server of servers) server.close();
+    };
+    begin().then(
+      (places) => {
+        if (out.closed) {
+          end();
+          return;
+        }
+        const [first, ...others] = places;
+        if (first === undefined) listening(endpoint);
+        else if (others.length === 0)
+          listening({ ...endpoint, host: first.address, port: first.port } as Endpoint);
+        else
+          listening(
+            { ...endpoint, port: first.port } as Endpoint,
+            places.map(({ address }) => address),
+          );
+      },
+      (failure: unknown) => {
+        out.error(failure);
+      },
+    );
     const look = setInterval(() => {
       // Without a descriptor libuv would close new connections and tell nobody.
       if (scarce(RESERVE)) out.error(lackOfDescriptors());
     }, LOOK);
     return () => {
       clearInterval(look);
-      server.close();
+      end();
     };
   });
+}
+
+/** Resolves with where it listens: at all addresses of a host that the machine has, and at one port. */
+async function listenAtAll(
+  { host, port }: Extract<Endpoint, { host: string }>,
+  ipv6Only: boolean,
+  make: () => Server,
+): Promise<readonly AddressInfo[]> {
+  const hosts = await addressesOf(host);
+  for (let left = PORTS; ; left -= 1) {
+    const servers: Server[] = [];
+    const places: AddressInfo[] = [];
+    let absent: unknown;
+    try {
+      for (const address of hosts) {
+        const server = make();
+        servers.push(server);
+        try {
+          const place = { host: address, port: places[0]?.port ?? port, ipv6Only, backlog: BACKLOG };
+          places.push(await listenAtOne(server, place));
+        } catch (failure) {
+          if (hosts.length === 1 || !NO_ADDRESS.has((failure as NodeJS.ErrnoException).code)) throw failure;
+          absent = failure;
+        }
+      }
+      if (places.length === 0) throw absent;
+      return places;
+    } catch (failure) {
+      const isTaken = (failure as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (port !== 0 || places.length === 0 || !isTaken || left === 0) throw failure;
+      // The port was free at the first address alone.
+      for (const server of servers) server.close();
+    }
+  }
+}
+
+function listenAtOne(server: Server, place: NodeListenOptions): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(place, () => {
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  if (host === 'localhost') return LOCALHOST;
+  // Loaded for names only: a start is quicker without.
+  const { lookup } = await import('node:dns/promises');
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
 import type { AdminEvent } from './admin.ts';
-import { networkOf } from './attempts.ts';
+import { hostOf } from './address.ts';
 import { Crowd } from './crowd.ts';
 import { showAddress } from './endpoint.ts';
 import type { ServerEvent } from './events.ts';
@@ -91,6 +91,7 @@ export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void
       case 'failing':
       case 'reloaded':
       case 'reload-failed':
+      case 'doubtful':
       case 'draining':
       case 'admin':
       case 'admin-failing':
@@ -106,7 +107,7 @@ export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void
 function placeOf(remote: string): string {
   const address = /^\[(.+)\]:\d+$/.exec(remote)?.[1] ?? /^([\d.]+):\d+$/.exec(remote)?.[1];
   if (address === undefined) return remote;
-  const network = networkOf(address);
+  const network = hostOf(address);
   return network.includes(':') ? `${network}::/64` : network;
 }
 
@@ -123,10 +124,11 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
   const { type } = event;
   switch (event.type) {
     case 'listening': {
-      const { endpoint, address, port, maxConnections } = event;
+      const { endpoint, address, addresses, port, maxConnections } = event;
+      const where = addresses === undefined ? endpoint : `${endpoint} (${addresses.join(', ')})`;
       log.info(
-        { event: type, endpoint, address, port, maxConnections },
-        `listening on ${endpoint}, room for ${maxConnections} connections`,
+        { event: type, endpoint, address, addresses, port, maxConnections },
+        `listening on ${where}, room for ${maxConnections} connections`,
       );
       return;
     }
@@ -145,8 +147,17 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);
       return;
-    case 'reloaded':
-      log.info({ event: type, what: event.what }, `read the ${event.what} again`);
+    case 'reloaded': {
+      const { what, count } = event;
+      const sentence = `read the ${what} again${count === undefined ? '' : `: there are ${count}`}`;
+      log.info({ event: type, what, count }, sentence);
+      return;
+    }
+    case 'doubtful':
+      log.warn(
+        { event: type, what: event.what, message: event.message },
+        `doubtful ${event.what}: ${event.message}`,
+      );
       return;
     case 'reload-failed':
       log.error(

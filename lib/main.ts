@@ -18,6 +18,7 @@ import {
   NO_FILE,
   OptionError,
   type Resolved,
+  endpointsOf,
   resolveSettings,
 } from './options.ts';
 import { passwd } from './passwd.ts';
@@ -27,6 +28,7 @@ import { Spool } from './spool.ts';
 import { hasColours, neverWait, outliveTerminals } from './stdio.ts';
 import { supervised } from './supervised.ts';
 import { targetOf } from './target.ts';
+import { checkFolder } from './unix.ts';
 
 type Written = Readonly<Record<string, unknown>>;
 
@@ -137,6 +139,9 @@ async function configOf(written: Written): Promise<FileOfSettings> {
 async function config(written: Written): Promise<number> {
   const resolved = await resolve(written);
   for (const note of resolved.notes) say(complaint(note));
+  for (const endpoint of endpointsOf(resolved.values)) {
+    if (endpoint.transport === 'unix') checkFolder(endpoint.path);
+  }
   if (written.print === true) process.stdout.write(await showConfig(resolved));
   return 0;
 }

@@ -149,6 +149,7 @@ export class Meter {
         if (this.#drain !== undefined) this.#drain.ended = performance.now();
         break;
       case 'failing':
+      case 'doubtful':
       case 'reloaded':
       case 'reload-failed':
         break;

@@ -3,12 +3,14 @@ import type { Observable } from 'rxjs';
 import {
   ENDPOINT_FORMS,
   type Endpoint,
+  endpointProblem,
   isSecure,
   parseAddress,
   parseEndpoint,
   showEndpoint,
 } from './endpoint.ts';
 import type { Meter } from './meter.ts';
+import { overlapOf } from './overlap.ts';
 import type { Connection } from './session.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
@@ -118,9 +120,13 @@ function mode(value: number, help: string): Setting<number> {
 
 /** Given once for each endpoint; in the environment separated by commas or blanks. */
 function endpoints(help: string): Setting<readonly string[]> {
+  const problemOf = (one: unknown) => {
+    const endpoint = typeof one === 'string' ? parseEndpoint(one) : undefined;
+    return endpoint === undefined ? `must be ${ENDPOINT_FORMS}` : endpointProblem(endpoint);
+  };
   const check = (given: unknown) =>
-    Array.isArray(given) && given.every((one) => typeof one === 'string' && parseEndpoint(one) !== undefined)
-      ? undefined
+    Array.isArray(given)
+      ? given.map(problemOf).find((problem) => problem !== undefined)
       : `must be ${ENDPOINT_FORMS}`;
   const read = (input: string) => input.split(/[\s,]+/).filter((one) => one !== '');
   return { value: [], placeholder: '<endpoint>', help, check, read, show: (given) => given.join(' ') };
@@ -267,7 +273,10 @@ interface Contradiction {
 const PLACES: readonly Key[] = ['listen', 'host', 'port'];
 
 function contradictions(options: Omit<Settings, 'admin' | 'logLevel' | 'logFormat'>): Contradiction[] {
-  return [...contradictionsOfTls(options), ...contradictionsOfAccounts(options)];
+  const overlap = overlapOf(endpointsOf(options));
+  const places: Contradiction[] =
+    overlap === undefined ? [] : [{ key: 'listen', problem: overlap, among: ['listen'] }];
+  return [...places, ...contradictionsOfTls(options), ...contradictionsOfAccounts(options)];
 }
 
 /** Where TLS could not work, or where somebody may think that it does. */

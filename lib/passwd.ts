@@ -1,20 +1,13 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { splitAccount } from './accounts.ts';
+import { accountOf } from './accounts.ts';
 import { nameProblem, normalizeName } from './names.ts';
 import { OptionError } from './options.ts';
 import { hashPassword } from './passwords.ts';
 import { type Input, askSecret } from './prompt.ts';
-import { trim } from './text.ts';
+import { rewrite } from './rewrite.ts';
+import { defang, trim } from './text.ts';
+
+/** As it looks where each byte is a character. */
+const BYTE_ORDER_MARK = Buffer.from('\ufeff').toString('latin1');
 
 /**
  * Gives an account its password, and makes file and account where there is none. The password is asked for twice, and not
@@ -38,30 +31,47 @@ export async function passwd(
   if (password !== again) throw new OptionError('the two passwords are not the same');
   const bare = trim(password);
   if (bare === '') throw new OptionError('a password is not empty');
-  write(file, name, await hashPassword(bare));
+  const hash = await hashPassword(bare);
+  let former: string | undefined;
+  const change = (bytes: Buffer) => {
+    former = lineOf(name, bytes);
+    return withAccount(bytes, name, hash);
+  };
+  // Where two give it a password at once, that of the later one stays.
+  const isDone = (bytes: Buffer) => ![undefined, former].includes(lineOf(name, bytes));
+  await rewrite(file, change, isDone, (why) => {
+    say(`a-chat: ${defang(file)} is written in place, which a crash could cut short: ${defang(why)}\n`);
+  });
 }
 
-/**
- * Puts a line into the file in place of the one of that name. The file is there whole at each moment, for its owner alone
- * to read, and keeps its owner.
- */
-function write(file: string, name: string, hash: string): void {
-  const target = existsSync(file) ? realpathSync(file) : file;
-  const before = existsSync(target) ? readFileSync(target, 'utf8') : '';
-  const lines = before.split('\n').filter((line) => line !== '');
-  const at = lines.findIndex((line) => splitAccount(line).name === name);
-  lines.splice(at < 0 ? lines.length : at, 1, `${name}:${hash}`);
-  const next = `${target}.${process.pid}`;
-  writeFileSync(next, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx', flush: true });
-  try {
-    if (existsSync(target)) {
-      const { uid, gid } = statSync(target);
-      chownSync(next, uid, gid);
-    }
-    chmodSync(next, 0o600);
-    renameSync(next, target);
-  } catch (failure) {
-    rmSync(next, { force: true });
-    throw failure;
+/** The file with the line of that account anew, and all else as it was. */
+function withAccount(bytes: Buffer, name: string, hash: string): Buffer {
+  const lines = linesOf(bytes);
+  const first = lines.findIndex((line) => isOf(name, line));
+  const kept = lines.filter((line, index) => index <= first || !isOf(name, line));
+  const account = Buffer.from(`${name}:${hash}`).toString('latin1');
+  const former = kept[first];
+  if (former === undefined) {
+    const end = kept[0]?.endsWith('\r') === true ? '\r' : '';
+    // What stands behind the last line end is empty, or a line without one.
+    if (kept.at(-1) === '') kept.splice(-1, 1, account + end, '');
+    else kept.push(account + end, '');
+  } else {
+    const mark = former.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';
+    kept[first] = mark + account + (former.endsWith('\r') ? '\r' : '');
   }
+  return Buffer.from(kept.join('\n'), 'latin1');
+}
+
+/** As many characters as bytes, so that what is no UTF-8 stays as it is. */
+function linesOf(bytes: Buffer): string[] {
+  return bytes.toString('latin1').split('\n');
+}
+
+function lineOf(name: string, bytes: Buffer): string | undefined {
+  return linesOf(bytes).find((line) => isOf(name, line));
+}
+
+function isOf(name: string, line: string): boolean {
+  return accountOf(Buffer.from(line, 'latin1').toString())?.name === name;
 }

@@ -19,8 +19,11 @@ function byteLength(text: string): number {
   return /^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length;
 }
 
-/** A request line of HTTP/1: `POST / HTTP/1.1`. A web page must not be able to log in with it. */
-const HTTP_REQUEST = /^[A-Z]+ \S+ HTTP\/\d/;
+/**
+ * First lines of other protocols: a request of HTTP/1, `POST / HTTP/1.1`, with which a web page must not be able to log in;
+ * what a proxy says of the connection that it passes on, `PROXY TCP4 ...`; the greeting of SSH, which scanners send.
+ */
+const FOREIGN = /^(?:[A-Z]+ \S+ HTTP\/\d|PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)|SSH-\d)/;
 
 /** Why a session ended: the word that stands in its `* closing` line and in the operator's log. */
 export type EndReason =
@@ -39,7 +42,7 @@ export type EndReason =
   | 'not-certified'
   /** No name came in time. */
   | 'login-timeout'
-  /** The peer spoke HTTP, or TLS. */
+  /** The peer spoke HTTP, TLS, or another protocol that is known. */
   | 'not-chat'
   /** The server holds as many sessions as it may. */
   | 'server-full'
@@ -78,8 +81,9 @@ export type ErrorCode =
   | 'not-certified'
   | 'slow-consumer';
 
-export function isHttpRequest(line: string): boolean {
-  return HTTP_REQUEST.test(line);
+/** Whether a first line, trimmed, is one of another protocol. */
+export function isForeign(line: string): boolean {
+  return FOREIGN.test(line);
 }
 
 /** What stands before the text of each message that `name` sends. */

@@ -12,6 +12,7 @@ import type { SessionEvent } from './events.ts';
 import { Inlet } from './inlet.ts';
 import { type Piece, lines, overlong } from './lines.ts';
 import type { Meter } from './meter.ts';
+import { Opening } from './opening.ts';
 import type { EndReason } from './protocol.ts';
 import type { Intake, Session } from './session.ts';
 import { Throttle } from './throttle.ts';
@@ -29,9 +30,6 @@ export interface ReaderOptions {
   /** Measures how long messages take, if given. */
   readonly meter?: Meter | undefined;
 }
-
-/** The first byte of a TLS handshake, and of no name. */
-const TLS_HANDSHAKE = 0x16;
 
 /** A connection that did not end as a chat does. */
 class SessionFailure extends Error {
@@ -187,13 +185,18 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
 /** What a connection sends; completes with its input, fails where the connection breaks first. */
 function chunks(socket: Duplex): Observable<Buffer> {
   return new Observable((out) => {
-    let first = true;
+    const answer = (bytes: Buffer) => {
+      if (socket.writable) socket.write(bytes);
+    };
+    let opening: Opening | undefined = new Opening(answer);
     const onData = (chunk: Buffer) => {
-      if (first && chunk[0] === TLS_HANDSHAKE) out.error(new SessionFailure('not-chat'));
-      else out.next(chunk);
-      first = false;
+      const text = opening === undefined ? chunk : opening.take(chunk);
+      if (opening?.isOver === true) opening = undefined;
+      if (text === undefined) out.error(new SessionFailure('not-chat'));
+      else if (text.length > 0) out.next(text);
     };
     const onEnd = () => {
+      if (opening !== undefined && opening.rest.length > 0) out.next(opening.rest);
       out.complete();
     };
     const onClose = () => {

@@ -1,3 +1,4 @@
+import { HostCount } from './address.ts';
 import { Lookalikes } from './lookalikes.ts';
 import { who } from './protocol.ts';
 import type { Session } from './session.ts';
@@ -13,8 +14,7 @@ export interface Seat {
 /** Who is here. The broker owns it and nobody else looks. */
 export class Roster {
   readonly #sessions = new Set<Session>();
-  /** Sessions of each address that has one. */
-  readonly #addresses = new Map<string, number>();
+  readonly #hosts = new HostCount();
   /** In the order of login. */
   readonly #named = new Map<string, { session: Session | undefined }>();
   readonly #lookalikes = new Lookalikes(this.#named);
@@ -37,14 +37,14 @@ export class Roster {
     return (this.#who ??= who(this.#named.size, this.#named.keys(), limit));
   }
 
-  /** Sessions of that address; a connection without one is of no address. */
+  /** Sessions of the host at that address; a connection without one is of no host. */
   sessionsFrom(address: string | undefined): number {
-    return address === undefined ? 0 : (this.#addresses.get(address) ?? 0);
+    return this.#hosts.of(address);
   }
 
   admit(session: Session): void {
     this.#sessions.add(session);
-    this.#count(session.address, 1);
+    this.#hosts.add(session.address);
   }
 
   has(session: Session): boolean {
@@ -77,7 +77,7 @@ export class Roster {
   /** Forgets `session` and frees its name. */
   leave(session: Session): void {
     this.#sessions.delete(session);
-    this.#count(session.address, -1);
+    this.#hosts.remove(session.address);
     const { name } = session;
     const seat = name === undefined ? undefined : this.#named.get(name);
     if (name === undefined || seat === undefined) return;
@@ -85,12 +85,5 @@ export class Roster {
     this.#named.delete(name);
     this.#lookalikes.remove(name);
     this.#who = undefined;
-  }
-
-  #count(address: string | undefined, change: number): void {
-    if (address === undefined) return;
-    const count = this.sessionsFrom(address) + change;
-    if (count === 0) this.#addresses.delete(address);
-    else this.#addresses.set(address, count);
   }
 }

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { type TLSSocket, createServer } from 'node:tls';
 import { Observable, type OperatorFunction } from 'rxjs';
+import { HostCount } from './address.ts';
 import type { Credentials } from './credentials.ts';
 import type { RefusalCode } from './events.ts';
+import { nameProblem, normalizeName } from './names.ts';
 import type { Certificate } from './session.ts';
 
 export interface SecureOptions {
@@ -31,12 +33,18 @@ export function secure(
 ): OperatorFunction<Socket, TLSSocket> {
   return (sockets$) =>
     new Observable((out) => {
-      const underWay = new Set<Socket>();
+      /** With their addresses, because a connection that is closed does not know any more. */
+      const underWay = new Map<Socket, string | undefined>();
+      const hosts = new HostCount();
+      const finish = (socket: Socket) => {
+        hosts.remove(underWay.get(socket));
+        return underWay.delete(socket);
+      };
       // It does not listen: connections are handed to it. Whoever shows no good certificate is let through, to be told
       // why in a line of the chat; the alert that TLS has for it says less.
       const server = createServer({ handshakeTimeout, requestCert, rejectUnauthorized: false });
       server.on('secureConnection', (socket) => {
-        underWay.delete(plainOf(socket));
+        finish(plainOf(socket));
         socket.allowHalfOpen = true;
         // Node tells of a record that is broken and leaves the connection open, though nothing passes there any more.
         socket.on('error', () => socket.destroy());
@@ -45,27 +53,26 @@ export function secure(
       server.on('tlsClientError', (failure, socket) => {
         const plain = plainOf(socket);
         socket.destroy();
-        if (underWay.delete(plain)) refuse('tls-failed', plain, reasonOf(failure));
+        if (finish(plain)) refuse('tls-failed', plain, reasonOf(failure));
       });
 
       // Whoever means it is done in no time: those who do not would keep everybody out if they were served to the end.
       const giveUpOldest = () => {
-        const [oldest] = underWay;
+        const [oldest] = underWay.keys();
         if (oldest === undefined) return;
-        underWay.delete(oldest);
+        finish(oldest);
         refuse('server-full', oldest);
         oldest.destroy();
       };
       const begin = (socket: Socket) => {
-        // Asked for now, because a connection that is closed does not know any more.
         const { remoteAddress } = socket;
-        const isNeighbour = (other: Socket) => other.remoteAddress === remoteAddress;
-        if (perAddress > 0 && [...underWay].filter(isNeighbour).length >= perAddress) {
+        if (perAddress > 0 && hosts.of(remoteAddress) >= perAddress) {
           refuse('too-many-connections', socket);
           socket.destroy();
         } else {
           if (underWay.size >= HANDSHAKES) giveUpOldest();
-          underWay.add(socket);
+          underWay.set(socket, remoteAddress);
+          hosts.add(remoteAddress);
           // A peer that ends before the handshake is done has gone.
           socket.allowHalfOpen = false;
           server.emit('connection', socket);
@@ -88,7 +95,7 @@ export function secure(
         }),
       );
       out.add(() => {
-        const brokenOff = [...underWay];
+        const brokenOff = [...underWay.keys()];
         underWay.clear();
         for (const socket of brokenOff) socket.destroy();
       });
@@ -103,7 +110,10 @@ export function certificateOf(socket: TLSSocket): Certificate {
   if (Object.keys(shown).length === 0) return { flaw: 'none was shown' };
   if (!socket.authorized) return { flaw: String(socket.authorizationError) };
   const name = shown.subject?.CN;
-  return typeof name === 'string' ? { name } : { flaw: 'no common name, or several' };
+  if (typeof name !== 'string') return { flaw: 'no common name, or several' };
+  // What is no name as it stands would be somebody else's once it is made one.
+  const problem = name === normalizeName(name) ? nameProblem(name) : 'a name is trimmed, and in NFC';
+  return problem === undefined ? { name } : { flaw: `its common name is no name: ${problem}` };
 }
 
 /** The connection below a secured one. Node has no public name for it. */

@@ -19,13 +19,14 @@ import {
   tap,
 } from 'rxjs';
 import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
-import { Accounts } from './accounts.ts';
+import { Accounts, AccountsError } from './accounts.ts';
 import { admission } from './admission.ts';
 import { broker } from './broker.ts';
-import { type Credentials, readCredentials } from './credentials.ts';
+import { type Credentials, doubtsAbout, readCredentials } from './credentials.ts';
 import { REFUSALS, enter, entrance } from './entrance.ts';
 import type { Delivery, Payload, ServerEvent, SessionEvent } from './events.ts';
 import { freeDescriptors } from './descriptors.ts';
+import { readFirst, readRegular } from './files.ts';
 import { lastIntake } from './last-intake.ts';
 import { Loaded } from './loaded.ts';
 import { type ServerOptions, serverOptions } from './options.ts';
@@ -173,15 +174,26 @@ function credentialsOf(
   life: Subscription,
 ): Observable<Credentials> {
   if (tlsCert === undefined || tlsKey === undefined) return NEVER;
-  const loaded = new Loaded('certificates', () => readCredentials({ tlsCert, tlsKey, tlsCa }));
+  const files = { tlsCert, tlsKey, tlsCa };
+  const loaded = new Loaded('certificates', (before?: Credentials) =>
+    readCredentials(files, readerAfter(before)),
+  );
+  const doubt = () => {
+    for (const message of doubtsAbout(files, loaded.value, Date.now()))
+      tell({ type: 'doubtful', what: 'certificates', message });
+  };
+  doubt();
   const credentials$ = new BehaviorSubject(loaded.value);
   // For as long as the server lives: the signal would end a program that listens to it no more.
   life.add(
     reload$.subscribe(() => {
       tell(loaded.reload());
+      doubt();
       credentials$.next(loaded.value);
     }),
   );
+  // Most certificates expire while a server runs.
+  life.add(interval(DAY).subscribe(doubt));
   return credentials$;
 }
 
@@ -192,14 +204,35 @@ function admissionOf(
   life: Subscription,
 ): ReturnType<typeof admission> | undefined {
   if (file === undefined) return undefined;
-  const accounts = new Loaded('accounts', () => Accounts.read(file));
+  const load = (before?: Accounts) => {
+    const found = Accounts.read(file, readerAfter(before));
+    if (found.size === 0 && before !== undefined && before.size > 0)
+      throw new AccountsError(`${file}: no accounts, where there were ${before.size}`);
+    return found;
+  };
+  const accounts = new Loaded('accounts', load, ({ size }) => size);
+  const doubt = () => {
+    if (accounts.value.size > 0) return;
+    const message = `${file}: no accounts: ${guests ? 'a guest may take any name' : 'nobody can log in'}`;
+    tell({ type: 'doubtful', what: 'accounts', message });
+  };
+  doubt();
   life.add(
     reload$.subscribe(() => {
       tell(accounts.reload());
+      doubt();
     }),
   );
   return admission(accounts, guests);
 }
+
+/** What reads a file: a running server never waits for one. */
+function readerAfter(before: unknown): typeof readFirst {
+  return before === undefined ? readFirst : readRegular;
+}
+
+/** ms between two looks at the dates of certificates. */
+const DAY = 24 * 60 * 60 * 1000;
 
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;

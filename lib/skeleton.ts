@@ -1,7 +1,10 @@
 import { CONFUSABLES } from './confusables.ts';
 
 /** Characters without a look of their own. */
-const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** Characters that are no white space to Unicode, and look like it: empty Braille, a null note, blank hieroglyphs. */
+const BLANK = /[\u2800\u{1d159}\u{13441}\u{13442}]/gu;
 
 const NON_ASCII = /[^\0-\x7f]/;
 
@@ -10,14 +13,24 @@ let prototypes: ReadonlyMap<string, string> | undefined;
 
 /**
  * What a text looks like: two texts look alike if and only if their skeletons are equal. It is for comparing alone.
- * The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4.
+ * The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4. What is blank at the ends cannot be
+ * seen, and is not part of it.
  */
 export function skeleton(text: string): string {
   const table = (prototypes ??= readTable());
-  const visible = text.normalize('NFD').replace(INVISIBLE, '');
+  const visible = bare(text.normalize('NFD'));
   return Array.from(visible, (character) => table.get(character) ?? character)
     .join('')
     .normalize('NFD');
+}
+
+/** Whether a text shows nothing. */
+export function isInvisible(text: string): boolean {
+  return bare(text) === '';
+}
+
+function bare(text: string): string {
+  return text.replace(IGNORABLE, '').replace(BLANK, ' ').trim();
 }
 
 export function isAscii(text: string): boolean {

@@ -1,5 +1,5 @@
 import { type Credentials, readCredentials } from './credentials.ts';
-import { type Endpoint, isSecure, parseEndpoint } from './endpoint.ts';
+import { type Endpoint, endpointProblem, isSecure, parseEndpoint } from './endpoint.ts';
 import { type Key, OptionError, flagOf, readSettings } from './options.ts';
 
 /** What a client can connect to. */
@@ -56,5 +56,7 @@ function endpointOf(
     throw new OptionError(
       `one connects to tcp://<address>:<port>, tls://<address>:<port> or unix:<path>, not '${written}'`,
     );
+  const problem = endpointProblem(endpoint);
+  if (problem !== undefined) throw new OptionError(`a server ${problem}, not '${written}'`);
   return endpoint;
 }

@@ -1,7 +1,7 @@
 /** Text as it comes from the wire and as it may be shown. */
 
-/** C0 but tab and newline, DEL, C1. */
-const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
+/** C0 but tab and newline, DEL, C1; what ends a line or turns its direction elsewhere. */
+const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
 
 /** `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave U+0085. */
 const LEADING_SPACE = /^\p{White_Space}+/u;
@@ -27,7 +27,8 @@ export function splitWord(text: string): { readonly word: string; readonly rest:
 
 /**
  * Shows control characters by their visible stand-ins, so that they cannot drive the reader's terminal: U+2400 block
- * for C0 and DEL, U+FFFD for C1, which has no pictures of its own.
+ * for C0 and DEL, U+FFFD for C1, which has no pictures of its own. U+FFFD too for the line and paragraph separators, at
+ * which some programs end a line and so would read a forged one behind, and for what turns the direction of a text.
  */
 export function defang(text: string): string {
   return text.replace(CONTROL, (control) => {

@@ -40,6 +40,29 @@ const INVALID: [string, string][] = [
   ['65 bytes', 'x'.repeat(65)],
   ['65 bytes in 33 characters', `${'\u00e9'.repeat(32)}x`],
   ['65 bytes in 17 characters', `${'\u{1f642}'.repeat(16)}x`],
+  ['a Hangul filler alone', '\u3164'],
+  ['Hangul fillers of other kinds alone', '\u115f\u1160\uffa0'],
+  ['empty Braille alone', '\u2800'],
+  ['a null note alone', '\u{1d159}'],
+  ['a blank hieroglyph alone', '\u{13441}'],
+  ['a variation selector alone', '\ufe0f'],
+  ['variation selectors and joiners alone', '\ufe00\u{e0100}\u034f\u17b4\u180b'],
+  ['blanks of all kinds alone', '\u3164 \u2800\u3000\u034f'],
+  ...[
+    ...['\uff1a', '\ufe13', '\ufe55', '\ufe30', '\ua789', '\u02d0', '\u02f8', '\u2236', '\u205a', '\u05c3'],
+    ...['\u0589', '\u0703', '\u16ec', '\u1803', '\u0903', '\u0a83', '\ua4fd', '\u2a74', '\u29f4', '\u2982'],
+    ...['\u1361', '\u2237', '\u2254', '\ua6f4', '\u{11dd9}'],
+  ].map((sign): [string, string] => [`what looks like a colon: ${sign}`, `alice${sign}`]),
+  ...[
+    ...['\uff0c', '\ufe10', '\ufe50', '\u201a', '\u00b8', '\u066b', '\u060d', '\u060c', '\ua4f9', '\ua4fb'],
+    ...['\u{1f101}', '\u2e41', '\u1802'],
+  ].map((sign): [string, string] => [`what looks like a comma: ${sign}`, `alice${sign}bob`]),
+  ['a visarga that stands for itself', '\u0930 \u0903'],
+  ['a tone where all looks like ASCII', '\ua4ee\ua4e1\ua4f2\ua4da\ua4f0\ua4fd'],
+  ...['\uff0f', '\uff03', '\ufe5f', '\uff0a', '\uff01', '\u203c', '\uff20'].map((sign): [string, string] => [
+    `what looks like a forbidden first character: ${sign}`,
+    `${sign}tea`,
+  ]),
   ['66 bytes that are 33 before NFC', '\u0958'.repeat(11)],
 ];
 
@@ -57,6 +80,35 @@ const VALID: [string, string][] = [
   ['letters of another script', '\u0416\u0437\u6f22\u0639'],
   ['an emoji', '\u{1f642}'],
   ['a combining mark', 'x\u0323'],
+  ['an emoji with a variation selector', '\u2764\ufe0f'],
+  ['a flag', '\u{1f1ef}\u{1f1f5}'],
+  ['a skin tone', '\u{1f44b}\u{1f3fd}'],
+  ['Arabic', '\u0641\u0627\u0637\u0645\u0629'],
+  ['Persian', '\u0645\u06cc\u0646\u0627'],
+  ['Hebrew with points', '\u05d3\u05b8\u05bc\u05d5\u05b4\u05d3'],
+  ['Hebrew with a geresh', '\u05d2\u05f3\u05d5\u05e8\u05d2'],
+  ['Hindi with a visarga', '\u0926\u0941\u0903\u0916'],
+  ['Sanskrit that ends with one', '\u0930\u093e\u092e\u0903'],
+  ['Gujarati with a visarga', '\u0ab0\u0abe\u0aae\u0a83'],
+  ['Tamil', '\u0b95\u0bae\u0bb2\u0bbe'],
+  ['Thai', '\u0e2a\u0e21\u0e0a\u0e32\u0e22'],
+  ['Burmese', '\u1021\u1031\u102c\u1004\u103a'],
+  ['Khmer', '\u179f\u17bb\u1781\u17b6'],
+  ['Tibetan', '\u0f56\u0f66\u0f7c\u0f51\u0f0b\u0f53\u0f58\u0f66'],
+  ['Amharic', '\u12a0\u1260\u1260'],
+  ['Armenian', '\u0531\u0576\u056b'],
+  ['Georgian', '\u10dc\u10d8\u10dc\u10dd'],
+  ['Greek', '\u0391\u03bb\u03ad\u03be\u03b1\u03bd\u03b4\u03c1\u03bf\u03c2'],
+  ['Mongolian', '\u182a\u1820\u1832\u1824'],
+  ['Lisu with a tone', '\ua4d8\ua4f2\ua4fd\ua4d9'],
+  ['Japanese', '\u30ce\u30a2 \u30b8\u30e7\u30fc\u30f3\u30fb\u5c71\u7530'],
+  ['Japanese of half width', '\uff94\uff8f\uff80\uff9e'],
+  ['Korean', '\uae40\ubbfc\uc900'],
+  ['Chinese', '\u4e3f\u738b\u5c0f\u660e'],
+  ['Vietnamese', 'Nguy\u1ec5n'],
+  ['Hawaiian', 'Ka\u02bbiulani'],
+  ['a click at its beginning', '\u01c3Kung'],
+  ['a cedilla', '\u015eule \u0122irts'],
   ['an ideographic space inside', 'a\u3000b'],
   ['the replacement character', 'a\ufffd'],
   ['white space around it', ' \t\u00a0\u2003\u3000alice\u3000\u2028\u0085 '],
@@ -102,6 +154,8 @@ describe('a name', () => {
     expect(nameProblem('a,b')).toBe("a name holds no ',' and no ':'");
     expect(nameProblem('/a')).toBe("a name does not begin with '/', '#', '*', '!' or '@'");
     expect(nameProblem('a\u200b')).toBe('a name holds printable characters only');
+    expect(nameProblem('\u3164')).toBe('a name shows something');
+    expect(nameProblem('alice\uff1a')).toBe("a name holds nothing that looks like ',' or ':'");
   });
 });
 

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   readFileSync,
   readdirSync,
@@ -85,13 +86,13 @@ describe('a-chat passwd', () => {
   it('writes the line of that name anew and leaves the others, comments too', async () => {
     const [alice, bob] = [account('alice', 'old'), account('bob', 'x')];
     const file = accountsFile('# Staff', alice, bob);
-    chmodSync(file, 0o644);
+    chmodSync(file, 0o640);
     const link = join(directory(), 'link');
     symlinkSync(file, link);
     expect((await passwd('new', 'alice', '--accounts', link)).result).toBe(0);
     const lines = readFileSync(file, 'utf8').split('\n');
     expect(lines).toEqual(['# Staff', expect.stringMatching(/^alice:\$scrypt\$ln=15/), bob, '']);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
     expect(readdirSync(join(file, '..'))).toEqual(['accounts']);
     expect((await passwd('new', 'Zoe\u0308', '--accounts', file)).result).toBe(0);
     expect(await Accounts.read(file).check('Zo\u00eb', 'new')).toBe(true);
@@ -103,6 +104,97 @@ describe('a-chat passwd', () => {
     const { ino } = statSync(file);
     await passwd('new', 'alice', '--accounts', file);
     expect(statSync(file).ino).not.toBe(ino);
+  });
+
+  it.each([
+    ['a byte order mark', (alice: string) => `\ufeff${alice}\n`],
+    ['a mark before a comment', (alice: string) => `\ufeff# Staff\n${alice}\n`],
+    ['CRLF line ends', (alice: string) => `# Staff\r\n\r\n${alice}\r\n`],
+    ['blanks before a name', (alice: string) => `\t${alice} \n`],
+    ['indented comments', (alice: string) => `  # alice:x\n \n${alice}\n\n  # end`],
+    ['no last line end', (alice: string) => `\n${alice}`],
+    ['marks in the midst', (alice: string) => `# a\n\ufeff${alice}\n\ufeff # b\n`],
+  ])('takes a file with %s as one without, and leaves the rest as it was', async (_what, contentOf) => {
+    const file = accountsFile();
+    const before = contentOf(account('alice', 'old'));
+    writeFileSync(file, before);
+    expect(await Accounts.read(file).check('alice', 'old')).toBe(true);
+
+    expect((await passwd('new', 'alice', '--accounts', file)).result).toBe(0);
+    expect((await passwd('x', 'bob', '--accounts', file)).result).toBe(0);
+    const accounts = Accounts.read(file);
+    expect([accounts.size, await accounts.check('alice', 'new'), await accounts.check('bob', 'x')]).toEqual([
+      2,
+      true,
+      true,
+    ]);
+    const after = readFileSync(file, 'utf8');
+    const rest = (text: string) => text.replace(/(alice|bob):\$scrypt[^\s]*/g, '');
+    expect(
+      rest(after)
+        .replace(/\r?\n$/, '')
+        .trimEnd(),
+    ).toBe(rest(before).trimEnd());
+    const ends = after.includes('\r') ? /\r\n/g : /\n/g;
+    expect(after.match(ends)).toHaveLength(after.split('\n').length - 1);
+  });
+
+  it('leaves what is no UTF-8 as it was, and makes one line of two of a name', async () => {
+    const file = accountsFile();
+    const comment = Buffer.from('# Zo\u00eb\n', 'latin1');
+    const twice = `${account('alice', '1')}\n${account('bob', 'x')}\n ${account('alice', '2')}\n`;
+    writeFileSync(file, Buffer.concat([comment, Buffer.from(twice)]));
+    await passwd('new', 'alice', '--accounts', file);
+    expect(readFileSync(file).subarray(0, comment.length)).toEqual(comment);
+    expect([...readFileSync(file, 'utf8').matchAll(/^(\w+):/gm)].map(([, name]) => name)).toEqual([
+      'alice',
+      'bob',
+    ]);
+  });
+
+  it('makes the file that a link is to lead to', async () => {
+    const folder = directory();
+    symlinkSync('accounts', join(folder, 'link'));
+    await passwd('x', 'alice', '--accounts', join(folder, 'link'));
+    expect(readdirSync(folder).sort()).toEqual(['accounts', 'link']);
+    expect(Accounts.read(join(folder, 'accounts')).size).toBe(1);
+  });
+
+  it('keeps owner and mode of the file', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    if (process.getuid?.() === 0) chownSync(file, 1234, 4321);
+    chmodSync(file, 0o660);
+    const { uid, gid, mode } = statSync(file);
+    await passwd('new', 'alice', '--accounts', file);
+    expect(statSync(file)).toMatchObject({ uid, gid, mode });
+  });
+
+  it('loses no account where many are made at once', async () => {
+    const file = join(directory(), 'accounts');
+    const names = Array.from({ length: 6 }, (_, index) => `robot${index}`);
+    const programs = await Promise.all(names.map((name) => passwd('x', name, '--accounts', file)));
+    expect(programs.map(({ result, stderr }) => [result, stderr])).toEqual(names.map(() => [0, '']));
+    expect(names.filter((name) => !Accounts.read(file).has(name))).toEqual([]);
+    expect(readdirSync(join(file, '..'))).toEqual(['accounts']);
+  });
+
+  it('lets the last of two passwords stand that come for one name at once', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    const programs = await Promise.all(['1', '2'].map((word) => passwd(word, 'alice', '--accounts', file)));
+    expect(programs.map(({ result }) => result)).toEqual([0, 0]);
+    const accounts = Accounts.read(file);
+    expect(accounts.size).toBe(1);
+    expect((await accounts.check('alice', '1')) || (await accounts.check('alice', '2'))).toBe(true);
+  });
+
+  it.each([
+    ['a pipe', 'mkfifo'],
+    ['a folder', 'mkdir'],
+  ])('does not write to %s', async (_what, make) => {
+    const file = join(directory(), 'accounts');
+    execFileSync(make, [file]);
+    const { result, stderr } = await passwd('x', 'alice', '--accounts', file);
+    expect([result, stderr]).toEqual([1, `a-chat: ${file}: not a regular file\n`]);
   });
 
   it('asks twice at a terminal, and shows nothing of what is typed', async () => {
@@ -148,6 +240,63 @@ describe('a-chat passwd', () => {
     expect(stderr).toMatch(ONE_LINE);
     expect(result).toBe(code);
     expect(existsSync(file)).toBe(false);
+  });
+});
+
+/** Runs `a-chat passwd` in a namespace that `prepare`, a line of a shell, made. */
+async function passwdIn(namespace: readonly string[], prepare: string, file: string): Promise<Program> {
+  const launcher = ['unshare', ...namespace, 'sh', '-ec', `${prepare}; exec "$@"`, 'sh'];
+  const program = new Program(['passwd', 'bob', '--accounts', file], {}, launcher);
+  program.send('x\n');
+  program.end();
+  await program.exit();
+  return program;
+}
+
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+asRoot('a-chat passwd in a container', () => {
+  it('does not mind what one that was killed left behind', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    writeFileSync(`${file}.1`, 'half');
+    const { result, stderr } = await passwdIn(['--pid', '--fork', '--mount-proc'], 'true', file);
+    expect([result, stderr]).toEqual([0, '']);
+    expect([Accounts.read(file).has('alice'), Accounts.read(file).has('bob')]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['that is mounted', 'mount --bind $1 $1'],
+    [
+      'that is mounted in a folder that is read-only',
+      'touch $3/rw; mount --bind $1 $3/rw; mount --bind $2 $2; mount -o remount,bind,ro $2; mount --bind $3/rw $1',
+    ],
+  ])('writes a file %s in place, and says so', async (_what, mounts) => {
+    const file = accountsFile('# Staff', account('alice', 'old'));
+    const { ino } = statSync(file);
+    const [folder, other] = [join(file, '..'), directory()];
+    const prepare = mounts.replaceAll('$1', file).replaceAll('$2', folder).replaceAll('$3', other);
+    const { result, stderr } = await passwdIn(['--mount'], prepare, file);
+    expect(stderr).toMatch(
+      /^a-chat: \S+ is written in place, which a crash could cut short: E[A-Z]+: [^\n]+\n$/,
+    );
+    expect(result).toBe(0);
+    expect(statSync(file).ino).toBe(ino);
+    expect(readFileSync(file, 'utf8')).toMatch(/^# Staff\nalice:[^\n]+\nbob:[^\n]+\n$/);
+    expect(readdirSync(join(file, '..'))).toEqual(['accounts']);
+  });
+
+  it('says in a line that a file is read-only, and leaves it as it was', async () => {
+    const file = accountsFile(account('alice', 'old'));
+    const before = readFileSync(file);
+    const { result, stderr } = await passwdIn(
+      ['--mount'],
+      `mount --bind ${file} ${file}; mount -o remount,bind,ro ${file}`,
+      file,
+    );
+    expect(stderr).toMatch(ONE_LINE);
+    expect(result).toBe(1);
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(join(file, '..'))).toEqual(['accounts']);
   });
 });
 

@@ -335,13 +335,18 @@ describe('the counts of the closing line', () => {
   });
 });
 
-describe('a first line of HTTP', () => {
+describe('a first line of HTTP, or of another protocol,', () => {
   it.each([
     'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\nalice\nalice: hi\n',
     'GET /?q=a HTTP/1.0\n\n',
     'OPTIONS * HTTP/1.1\r\n\r\n',
     'GET http://localhost:8080/ HTTP/1.1\r\n\r\n',
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    'PROXY TCP4 192.0.2.1 192.0.2.2 51000 8080\r\nalice\nalice: hi\n',
+    'PROXY TCP6 2001:db8::1 2001:db8::2 51000 8080\r\nalice\n',
+    'PROXY UNKNOWN\r\nalice\n',
+    'SSH-2.0-OpenSSH_9.6\r\n',
+    '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\n\0\nalice\n',
   ])('ends the connection without a login: %j', async (request) => {
     const server = await Server.start();
     const browser = server.connect();
@@ -361,6 +366,15 @@ describe('a first line of HTTP', () => {
     const server = await Server.start();
     expect(await server.converse('POST\n')).toMatch(/^\* welcome POST\n/);
     expect(await server.converse('GET HTTP\n')).toMatch(/^\* welcome GET HTTP\n/);
+    for (const name of ['PROXY', 'PROXY TCP', 'proxy', 'SSH', 'QUIT'])
+      expect(await server.converse(`${name}\n`)).toMatch(`* welcome ${name}\n`);
+  });
+
+  it('is not seen in empty lines before a login, nor in nothing else than those', async () => {
+    const server = await Server.start();
+    expect(await server.converse('\r\n\r\nalice\r\n')).toMatch(/^\* welcome alice\n/);
+    expect(await server.converse('\r\n', '\r', '\n', 'alice\r\n')).toMatch(/^\* welcome alice\n/);
+    expect(await server.converse('\r\n\r\n')).toBe('* closing eof: accepted 0, delivered 0\n');
   });
 
   it('has a like in the first bytes of TLS', async () => {

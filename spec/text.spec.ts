@@ -11,6 +11,8 @@ const picture = (code: number) => String.fromCharCode(code === 0x7f ? 0x2421 : 0
 /** Every control character that a line can hold in its middle, but for the tab. */
 const C0_AND_DEL = [...range(0, 0x1f), 0x7f].filter((code) => code !== 0x09 && code !== 0x0a);
 const C1 = range(0x80, 0x9f);
+/** What ends a line for some programs, and what turns the direction of a text. */
+const TURNS = [...range(0x2028, 0x202e), ...range(0x2066, 0x2069)];
 
 describe('defang', () => {
   it('shows each C0 control and DEL by its picture', () => {
@@ -18,12 +20,12 @@ describe('defang', () => {
       expect(defang(`a${String.fromCharCode(code)}b`)).toBe(`a${picture(code)}b`);
   });
 
-  it('shows each C1 control as U+FFFD', () => {
-    for (const code of C1) expect(defang(`a${String.fromCharCode(code)}b`)).toBe('a\ufffdb');
+  it('shows each C1 control, separator of lines and turn of direction as U+FFFD', () => {
+    for (const code of [...C1, ...TURNS]) expect(defang(`a${String.fromCharCode(code)}b`)).toBe('a\ufffdb');
   });
 
   it('leaves tabs, newlines and all that is printable', () => {
-    const text = '\ta b\n~\u00a0\u00ff\u2028\u202e\u{1f642}\u4e2d';
+    const text = '\ta b\n~\u00a0\u00ff\u2027\u202f\u2065\u206a\u200e\u200f\u061c\u200d\u{1f642}\u4e2d';
     expect(defang(text)).toBe(text);
   });
 
@@ -84,8 +86,8 @@ it('detach copies what it is given', () => {
 });
 
 describe('control characters over a connection', () => {
-  const every = String.fromCharCode(...C0_AND_DEL, ...C1);
-  const shown = C0_AND_DEL.map(picture).join('') + '\ufffd'.repeat(C1.length);
+  const every = String.fromCharCode(...C0_AND_DEL, ...C1, ...TURNS);
+  const shown = C0_AND_DEL.map(picture).join('') + '\ufffd'.repeat(C1.length + TURNS.length);
 
   it('are shown by their stand-ins in a message, tab excepted', async () => {
     const server = await Server.start();
@@ -138,6 +140,23 @@ describe('control characters over a connection', () => {
     const server = await Server.start({ allowControlChars: true });
     const [line] = (await server.converse('al\x1bice\n')).split('\n');
     expect(line).toMatch(/^! name-invalid al\x1bice: /);
+  });
+
+  it('include what ends a line for some programs, wherever input is repeated', async () => {
+    const server = await Server.start();
+    const text = await server.converse(
+      'al\u2028ice\nalice\nalice: a\u2028from bob: I owe you\u202e\n/ping a\u2029* welcome bob\n' +
+        'b\u2028from bob: hi\n/a\u2066b\n',
+    );
+    expect(text).not.toMatch(/[\u2028-\u202e\u2066-\u2069]/);
+    expect(text.split('\n').slice(0, 6)).toEqual([
+      expect.stringMatching(/^! name-invalid al\ufffdice: /),
+      '* welcome alice',
+      'from alice: a\ufffdfrom bob: I owe you\ufffd',
+      '* pong a\ufffd* welcome bob',
+      '! not-connected b\ufffdfrom bob: nobody of that name is here',
+      expect.stringMatching(/^! unknown-command \/a\ufffdb: /),
+    ]);
   });
 
   it('include a carriage return in the middle, which could forge a line', async () => {

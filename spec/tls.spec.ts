@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -146,7 +147,7 @@ describe('a TLS endpoint', () => {
     await alice.settled();
   });
 
-  test('bounds the handshakes of one address', async () => {
+  test('bounds the handshakes of one address, and takes more when they are over', async () => {
     const program = await Program.serve(...ON, '--max-connections-per-address', '2');
     const stalled = [new Peer(program.port), new Peer(program.port)];
     await until(() => stalled.every(({ address }) => address !== ''), 'the connections');
@@ -157,6 +158,10 @@ describe('a TLS endpoint', () => {
       remote: third.address,
     });
     for (const peer of [...stalled, third]) peer.socket.destroy();
+    const isOver = () => program.log.filter(({ code }) => code === 'tls-failed').length === 2;
+    await until(isOver, 'the handshakes to be over');
+    await Peer.login(place(program.port), 'alice');
+    await Peer.login(place(program.port), 'bob');
   });
 
   test('bounds the handshakes of all, and gives up the oldest: nobody is kept out', async () => {
@@ -209,6 +214,23 @@ describe('client certificates', () => {
     ["a stranger's", strangers.issue('mallory'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     ['one without a common name', authority.issue('nobody', '/O=nobody'), 'no common name, or several'],
     ['one with two', authority.issue('two', '/CN=alice/CN=bob'), 'no common name, or several'],
+    ...[
+      [' alice', 'a name is trimmed, and in NFC'],
+      ['alice ', 'a name is trimmed, and in NFC'],
+      ['\u00a0alice', 'a name is trimmed, and in NFC'],
+      ['alice\u2028', 'a name is trimmed, and in NFC'],
+      ['Jose\u0301', 'a name is trimmed, and in NFC'],
+      ['alice\x07', 'a name holds printable characters only'],
+      ['alice\u200b', 'a name holds printable characters only'],
+      ['alice:', "a name holds no ',' and no ':'"],
+      ['#alice', "a name does not begin with '/', '#', '*', '!' or '@'"],
+      ['\u3164', 'a name shows something'],
+      ['\u00e9'.repeat(33), 'a name is at most 64 bytes long'],
+    ].map(([name = '', why = ''], index): [string, { cert: string; key: string }, string] => [
+      `one for ${JSON.stringify(name)}`,
+      authority.issue(`odd${index}`, `/CN=${name}`),
+      `its common name is no name: ${why}`,
+    ]),
   ])('that do not hold are refused in one line: %s', async (_what, own, detail) => {
     const program = await Program.serve(...ON, ...CLIENTS);
     const peer = new Peer(place(program.port, own));
@@ -261,6 +283,77 @@ describe('SIGHUP', () => {
     program.signal('SIGTERM');
     program.signal('SIGHUP');
     expect(await alice.whole()).toContain('* closing shutdown: accepted 1, delivered 0\n');
+  });
+});
+
+describe('a certificate and its key', () => {
+  const start = async (...args: string[]) => {
+    const program = new Program(['--listen', 'tls://127.0.0.1:0', ...args]);
+    expect(await program.exit()).toBe(2);
+    expect(program.stdout).toBe('');
+    return program.stderr;
+  };
+
+  test.each(['pkcs8', 'sec1'] as const)('with a passphrase are told of as such: %s', async (type) => {
+    const key = join(folder, `${type}.pem`);
+    const locked = { format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret', type } as const;
+    writeFileSync(key, createPrivateKey(readFileSync(server.key)).export(locked));
+    expect(await start('--tls-cert', server.cert, '--tls-key', key)).toBe(
+      `a-chat: ${key}: the key has a passphrase, and one without is needed\n`,
+    );
+  });
+
+  test('of two pairs are told of as such', async () => {
+    const { key } = authority.issue('another');
+    expect(await start('--tls-cert', server.cert, '--tls-key', key)).toBe(
+      `a-chat: ${key}: the key of another certificate than that in ${server.cert}\n`,
+    );
+  });
+
+  test('in the wrong order are told of as such', async () => {
+    const chain = join(folder, 'chain.pem');
+    writeFileSync(chain, Buffer.concat([authority.ca, readFileSync(server.cert)]));
+    expect(await start('--tls-cert', chain, '--tls-key', server.key)).toBe(
+      `a-chat: ${chain}: the certificate of the key ${server.key} must come first\n`,
+    );
+  });
+
+  test('that are the same file without a key are told of as such', async () => {
+    expect(await start('--tls-cert', server.cert, '--tls-key', server.cert)).toMatch(
+      /^a-chat: \S+: no private key: [^\n]+\n$/,
+    );
+  });
+
+  test.each([
+    ['expired', '-1', 'expired on '],
+    ['not valid yet', '+1', 'is not valid before '],
+  ])('%s are warned of, at the start and at each reload', async (_what, days, words) => {
+    const odd = authority.issueAt('odd', `${days} days`);
+    const program = await Program.serve(
+      ...['--listen', 'tls://127.0.0.1:0', '--tls-cert', odd.cert, '--tls-key', odd.key],
+    );
+    const warnings = () => program.log.filter(({ event }) => event === 'doubtful');
+    expect(warnings()).toEqual([
+      expect.objectContaining({
+        level: 40,
+        what: 'certificates',
+        message: expect.stringMatching(
+          `^${odd.cert}: the certificate CN=odd ${words}\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d`,
+        ) as string,
+      }),
+    ]);
+    program.signal('SIGHUP');
+    await until(() => warnings().length === 2, 'the second warning');
+  });
+
+  test('of signers are looked at too', async () => {
+    const old = authority.issueAt('old', '-1 days');
+    const signers = join(folder, 'old-signers.pem');
+    writeFileSync(signers, Buffer.concat([readFileSync(old.cert), authority.ca]));
+    const program = await Program.serve(...ON, '--tls-ca', signers);
+    expect(await program.logged('doubtful')).toMatchObject({
+      message: expect.stringContaining(`${signers}: the certificate CN=old expired on `) as string,
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Makes certificates in a folder with OpenSSL. */
@@ -36,7 +36,7 @@ export class Authority {
       this.#path(name, 'request'),
     ];
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key];
-    const about = ['-subj', subject, '-addext', 'subjectAltName=IP:127.0.0.1', '-out', request];
+    const about = ['-utf8', '-subj', subject, '-addext', 'subjectAltName=IP:127.0.0.1', '-out', request];
     execFileSync('openssl', ['req', ...curve, ...about], { stdio: 'ignore' });
     const signer = ['-CA', this.cert, '-CAkey', this.#path(this.name, 'key'), '-CAcreateserial'];
     const sign = [
@@ -54,6 +54,29 @@ export class Authority {
     ];
     execFileSync('openssl', sign, { stdio: 'ignore' });
     return { cert, key };
+  }
+
+  /** The same as it is at another time, such as `-1 days`: valid for half a day before and after. */
+  issueAt(name: string, time: string): { readonly cert: string; readonly key: string } {
+    const files = this.issue(name);
+    const at = (offset: string) =>
+      execFileSync('date', ['-u', '-d', `${time} ${offset} hours`, '+%Y%m%d%H%M%SZ'])
+        .toString()
+        .trim();
+    const database = this.#path(name, 'database');
+    writeFileSync(database, '');
+    writeFileSync(`${database}.attr`, '');
+    writeFileSync(
+      this.#path(name, 'settings'),
+      `[ca]\ndefault_ca=own\n[own]\ndatabase=${database}\nnew_certs_dir=${this.#folder}\nrand_serial=yes\n` +
+        'default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n',
+    );
+    const signer = ['-cert', this.cert, '-keyfile', this.#path(this.name, 'key')];
+    const dates = ['-startdate', at('-12'), '-enddate', at('+12')];
+    const about = ['-in', this.#path(name, 'request'), '-out', files.cert, '-batch', '-notext'];
+    const settings = ['-config', this.#path(name, 'settings')];
+    execFileSync('openssl', ['ca', ...settings, ...signer, ...dates, ...about], { stdio: 'ignore' });
+    return files;
   }
 
   /** The certificate that vouches for those that were issued. */

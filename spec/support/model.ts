@@ -1,3 +1,4 @@
+import { nameProblem } from '../../lib/names.ts';
 import { skeleton } from '../../lib/skeleton.ts';
 
 /** What the wire protocol promises, with a Map of names and no thought of speed. */
@@ -23,7 +24,9 @@ function trim(text: string): string {
 function isName(name: string): boolean {
   const forbidden = /^[/#*!@]|[,:]|[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
   const { length } = Buffer.from(name);
-  return length >= 1 && length <= 64 && !forbidden.test(name);
+  if (length < 1 || length > 64 || forbidden.test(name)) return false;
+  // What else a name looks like is tested by itself.
+  return length === name.length || nameProblem(name) === undefined;
 }
 
 /** What looks like what is Unicode's affair, and tested by itself; who is compared with whom is the protocol's. */
@@ -185,7 +188,8 @@ export class Model {
       if (code === 0x09) return character;
       if (code < 0x20) return String.fromCharCode(0x2400 + code);
       if (code === 0x7f) return '\u2421';
-      return code >= 0x80 && code <= 0x9f ? '\ufffd' : character;
+      const isTurn = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+      return (code >= 0x80 && code <= 0x9f) || isTurn ? '\ufffd' : character;
     }).join('');
   }
 }
