@@ -203,7 +203,7 @@ const missed = (peer: Peer, name: string) =>
 
 describe('a connection that breaks', () => {
   test('ends its session alone; what was not sent is counted as abandoned in its line of the log', async () => {
-    const server = await Program.serve();
+    const server = await Program.serve('--write-timeout', '60');
     const witness = await login(server.port, 'witness');
     const bob = await login(server.port, 'bob');
     const alice = await login(server.port, 'alice');
@@ -232,7 +232,7 @@ describe('a connection that breaks', () => {
   });
 
   test('while the server does not read from it is noticed by what is written to it', async () => {
-    const server = await Program.serve();
+    const server = await Program.serve('--write-timeout', '60');
     const witness = await login(server.port, 'witness');
     const [alice, bob] = [await login(server.port, 'alice'), await login(server.port, 'bob')];
     for (const peer of [alice, bob]) peer.socket.pause();
@@ -280,9 +280,14 @@ describe('a low limit of open files', () => {
       expect(error).toMatch(/^! server-full: \S/);
       expect(rest).toEqual(['* closing server-full: accepted 0, delivered 0', '']);
     }
-    const refused = program.log.filter(({ event }) => event === 'refused');
-    expect(refused.map(({ code }) => code)).toEqual(excess.map(() => 'server-full'));
-    expect(refused.map(({ remote }) => remote).sort()).toEqual(excess.map(({ address }) => address).sort());
+    const refused = () => program.log.filter(({ event }) => event === 'refused');
+    await until(() => refused().length >= excess.length, 'the log of the refused');
+    expect(refused().map(({ code }) => code)).toEqual(excess.map(() => 'server-full'));
+    expect(
+      refused()
+        .map(({ remote }) => remote)
+        .sort(),
+    ).toEqual(excess.map(({ address }) => address).sort());
 
     // Everybody who is here still talks to the next.
     here.forEach((peer, n) => {

@@ -51,13 +51,12 @@ async function connections(
 
 /** Asks until that many bytes are unacknowledged: one reading of the system's tables serves for a while. */
 async function shows(socket: Socket, isRight: (bytes: number) => boolean): Promise<number> {
-  const deadline = performance.now() + 5000;
-  for (;;) {
-    const bytes = unacknowledged(socket);
-    if (bytes !== undefined && isRight(bytes)) return bytes;
-    if (performance.now() > deadline) throw new Error(`${String(bytes)} bytes are unacknowledged`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let bytes: number | undefined;
+  await until(
+    () => (bytes = unacknowledged(socket)) !== undefined && isRight(bytes),
+    () => `what is unacknowledged; ${String(bytes)} bytes are`,
+  );
+  return bytes ?? NaN;
 }
 
 const nothing = (bytes: number) => bytes === 0;

@@ -352,7 +352,7 @@ describe('over real sockets', () => {
       // A step shows, if it has an effect at all, in somebody's transcript: it is over when all have what they should.
       const allCame = () => peers.every((peer) => peer.real.lines.length >= peer.model.transcript.length);
       const settled = async () => {
-        if (!allCame()) await until(allCame, 'what the model says', 2000);
+        if (!allCame()) await until(allCame, 'what the model says');
       };
 
       for (const step of given.steps) {

@@ -151,7 +151,7 @@ describe('sockets that systemd hands over', () => {
       bob.socket.destroy();
     }
     expect(server.events('failing')).toHaveLength(1);
-    expect(server.events('listening')).toHaveLength(2);
+    await until(() => server.events('listening').length === 2, 'the listener to be back');
     // Some in a line of their own, the others in sums.
     const told = () =>
       server
