@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from './support/random.ts';
 import { PassThrough } from 'node:stream';
 import { Subject, endWith, map } from 'rxjs';
 import { broker } from '../lib/broker.ts';

@@ -92,7 +92,8 @@ describe('the heap', () => {
         // To itself: what somebody else was sent would stay with the test.
         peer.send(`guest${first + n}\nguest${first + n}: x\n`);
       });
-      await Promise.all(crowd.map((peer, n) => peer.heard(`* welcome guest${first + n}\n`)));
+      const isWelcome = (peer: Peer, n: number) => peer.text.includes(`* welcome guest${first + n}\n`);
+      await until(() => crowd.every(isWelcome), 'everybody to be here');
       crowd.forEach((peer, n) => {
         // In all the ways there are to leave.
         if (n % 4 === 0) peer.send('/quit\n');
@@ -100,7 +101,8 @@ describe('the heap', () => {
         else if (n % 4 === 2) peer.reset();
         else peer.socket.destroy();
       });
-      await Promise.all(crowd.filter((_, n) => n % 4 < 2).map((peer) => peer.whole()));
+      const isTold = ({ ended, closed }: Peer, n: number) => n % 4 >= 2 || ended || closed;
+      await until(() => crowd.every(isTold), 'the end of their streams');
       for (const peer of crowd) peer.end();
       await until(() => server.all('left').length === wave, 'everybody to have left');
       expect(server.all('refused')).toEqual([]);
