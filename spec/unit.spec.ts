@@ -43,7 +43,7 @@ import { Walker } from './support/walker.ts';
     expect(walker.received.length).toBeGreaterThan(100);
     expect(walker.received).toEqual(Array.from({ length: walker.accepted }, (_, index) => index + 1));
     expect(await machine.show('Result')).toBe('success');
-  }, 240_000);
+  }, 600_000);
 
   it('reload, with nobody leaving, whether there is something to read again or not', async () => {
     const before = await machine.show('MainPID');
