@@ -1,4 +1,4 @@
-// A test of a program that talks to the chat, against a server of its own: `node --test examples/`.
+// A test of a program that talks to the chat, against a server of its own: `node --test examples/*.test.js`.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';

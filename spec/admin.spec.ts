@@ -41,6 +41,7 @@ describe('the admin endpoint', () => {
     const server = await Program.serve();
     const peer = await login(server, 'alice');
     await peer.settled();
+    await server.logged('joined');
     expect(server.log.map(({ event }) => event)).toEqual(['listening', 'joined']);
   });
 
@@ -115,8 +116,8 @@ describe('the admin endpoint', () => {
   });
 
   test('is not ready from the moment a drain begins, and is there until it has ended', async () => {
-    const { server, admin } = await serve('--drain-timeout', '1', '--linger-timeout', '5');
-    await login(server, 'alice');
+    const { server, admin } = await serve('--drain-timeout', '60', '--linger-timeout', '60');
+    const alice = await login(server, 'alice');
     expect((await admin.samples()).get('a_chat_draining')).toBe(0);
 
     server.signal('SIGTERM');
@@ -127,9 +128,11 @@ describe('the admin endpoint', () => {
     expect(samples.get('a_chat_draining')).toBe(1);
     expect(samples.get('a_chat_sessions')).toBe(1);
     expect(samples.get('a_chat_drain_duration_seconds')).toBeGreaterThan(0);
-    expect(samples.get('a_chat_drain_duration_seconds')).toBeLessThan(1.5);
+    expect(samples.get('a_chat_drain_duration_seconds')).toBeLessThan(60);
     expect(server.result).toBeUndefined();
 
+    await alice.whole();
+    alice.end();
     expect(await server.exit()).toBe(0);
     await expect(admin.get('/healthz')).rejects.toThrow();
   });
@@ -188,6 +191,7 @@ describe('the metrics', () => {
     peers.push(impostor);
     impostor.send('bob\nal:ice\n');
     await impostor.heard('! name-invalid');
+    const began = performance.now();
     alice.send('bob: 1\nalice, bob: 2\nnobody: 3\nno message\n');
     await alice.settled();
     await bob.heard('from alice: 2\n');
@@ -213,7 +217,8 @@ describe('the metrics', () => {
       'a_chat_delivery_latency_seconds_bucket{le="+Inf"}': 3,
     });
     expect(samples.get('a_chat_delivery_latency_seconds_sum')).toBeGreaterThan(0);
-    expect(samples.get('a_chat_delivery_latency_seconds_sum')).toBeLessThan(1);
+    const seconds = (performance.now() - began) / 1000;
+    expect(samples.get('a_chat_delivery_latency_seconds_sum')).toBeLessThan(3 * seconds);
 
     for (const peer of peers) peer.end();
     await server.logged('left', ({ name }) => name === 'alice');
@@ -233,7 +238,7 @@ describe('the metrics', () => {
   });
 
   test('show who is slow: what waits, who is held for it, and what was abandoned', async () => {
-    const { server, admin } = await serve('--max-pending', '1000000', '--write-timeout', '2');
+    const { server, admin } = await serve('--max-pending', '1000000', '--write-timeout', '4');
     const deaf = await login(server, 'deaf');
     deaf.socket.pause();
     const alice = await login(server, 'alice');

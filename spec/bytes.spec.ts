@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from './support/random.ts';
 import { copy, isPlain, standsAt } from '../lib/bytes.ts';
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

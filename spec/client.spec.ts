@@ -10,8 +10,8 @@ const peers: Peer[] = [];
 const listeners: Server[] = [];
 const accepted: Socket[] = [];
 
-async function serve() {
-  return Program.serve('--linger-timeout', '0.3');
+async function serve(linger = '0.3') {
+  return Program.serve('--linger-timeout', linger);
 }
 
 /** `a-chat connect` as a process. */
@@ -136,7 +136,7 @@ describe('a-chat connect', () => {
   });
 
   test('ends with the server, after its closing line, while its input is still open', async () => {
-    const server = await serve();
+    const server = await serve('60');
     const alice = connectTo(server.port, '--name', 'alice');
     await said(alice, '* welcome alice\n');
     server.signal('SIGINT');
@@ -144,7 +144,7 @@ describe('a-chat connect', () => {
     expect(alice.stdout).toBe('* welcome alice\n* closing shutdown: accepted 0, delivered 0\n');
     // The client hung up itself: the server did not have to.
     expect(await server.exit()).toBe(0);
-    expect((await server.logged('drained')).seconds).toBeLessThan(0.3);
+    expect((await server.logged('drained')).seconds).toBeLessThan(8);
   });
 
   test('ends when nobody reads its output any more', async () => {

@@ -225,7 +225,7 @@ describe('a password', () => {
       ...[process.execPath, MAIN, 'connect', `tls://127.0.0.1:${server.port}`],
       ...['--tls-ca', authority.cert, '--name', 'alice', '--ask-password'],
     ];
-    const child = spawn('socat', ['-t5', '-', `EXEC:"${command.join(' ')}",pty,setsid,ctty,stderr`]);
+    const child = spawn('socat', ['-', `EXEC:"${command.join(' ')}",pty,setsid,ctty,stderr`]);
     terminals.push(child);
     let shown = '';
     child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));

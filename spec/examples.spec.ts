@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { Peer } from './support/peer.ts';
@@ -96,10 +97,12 @@ test('the chat and an HTTP server end together, and what was posted is delivered
 });
 
 test("a test of somebody's own passes", async () => {
+  // As a shell puts it for `examples/*.test.js`: what a folder means differs between versions of Node.
+  const files = readdirSync('examples').filter((name) => name.endsWith('.test.js'));
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--test',
     '--test-reporter=tap',
-    'examples/',
+    ...files.map((name) => `examples/${name}`),
   ]);
   expect(stdout).toMatch(/^# pass 1$/m);
   expect(stdout).toMatch(/^# fail 0$/m);

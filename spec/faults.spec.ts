@@ -342,7 +342,7 @@ const missed = (peer: Peer, name: string) =>
 
 describe('a connection that breaks', () => {
   test('ends its session alone; what was not sent is counted as abandoned in its line of the log', async () => {
-    const server = await Program.serve();
+    const server = await Program.serve('--write-timeout', '60');
     const witness = await login(server.port, 'witness');
     const bob = await login(server.port, 'bob');
     const alice = await login(server.port, 'alice');
@@ -371,7 +371,7 @@ describe('a connection that breaks', () => {
   });
 
   test('while the server does not read from it is noticed by what is written to it', async () => {
-    const server = await Program.serve();
+    const server = await Program.serve('--write-timeout', '60');
     const witness = await login(server.port, 'witness');
     const [alice, bob] = [await login(server.port, 'alice'), await login(server.port, 'bob')];
     for (const peer of [alice, bob]) peer.socket.pause();

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from './support/random.ts';
 import { PassThrough } from 'node:stream';
 import { Subject, endWith, map } from 'rxjs';
 import { broker } from '../lib/broker.ts';
@@ -353,7 +353,7 @@ describe('over real sockets', () => {
       // A step shows, if it has an effect at all, in somebody's transcript: it is over when all have what they should.
       const allCame = () => peers.every((peer) => peer.real.lines.length >= peer.model.transcript.length);
       const settled = async () => {
-        if (!allCame()) await until(allCame, 'what the model says', 2000);
+        if (!allCame()) await until(allCame, 'what the model says');
       };
 
       for (const step of given.steps) {

@@ -131,8 +131,8 @@ test.each([
   await exchange(alice, bob);
 
   server.signal('SIGINT');
-  await alice.shows('* closing');
-  await bob.shows('* closing');
+  await alice.shows('* closing shutdown: accepted 2, delivered 1\n');
+  await bob.shows('* closing shutdown: accepted 1, delivered 2\n');
   expect(await server.exit()).toBe(0);
 
   expect(alice.stdout).toBe(
@@ -168,7 +168,7 @@ test('a shutdown reaches all three tools at once, with all that they were sent',
   expect(await server.exit()).toBe(0);
 
   for (const [reader, terminal] of terminals.entries()) {
-    await terminal.shows('* closing');
+    await terminal.shows(`* closing shutdown: accepted ${count}, delivered ${3 * count}\n`);
     const lines = terminal.stdout.split('\n');
     expect(lines.at(0)).toBe(`* welcome ${ALL[reader]}`);
     expect(lines.slice(-2)).toEqual([`* closing shutdown: accepted ${count}, delivered ${3 * count}`, '']);

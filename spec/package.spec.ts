@@ -15,7 +15,7 @@ interface Manifest {
 }
 
 /** ms that npm may take. */
-const NPM = 120_000;
+const NPM = 300_000;
 
 const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
 

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
+import fc from './support/random.ts';
 import type { Payload } from '../lib/events.ts';
 import { costOf } from '../lib/backlog.ts';
 import { Packing } from '../lib/packing.ts';

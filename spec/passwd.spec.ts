@@ -46,7 +46,8 @@ async function passwd(input: string, ...args: string[]): Promise<Program> {
 /** `a-chat passwd` at a terminal. */
 function terminal(file: string): { type: (text: string) => void; shown: () => string; code: () => unknown } {
   const command = `${process.execPath} ${MAIN} passwd alice --accounts ${file}`;
-  const child = spawn('socat', ['-t5', '-', `EXEC:"${command}",pty,setsid,ctty,stderr`]);
+  // socat reads no further once what it ran has failed: the shell ends well.
+  const child = spawn('socat', ['-', `SYSTEM:"${command}; true",pty,setsid,ctty,stderr`]);
   let shown = '';
   let code: unknown;
   child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
@@ -397,8 +398,8 @@ describe('a server with accounts', () => {
     program.signal('SIGUSR2');
     const snapshot = () =>
       readdirSync(snapshots).map((name) => readFileSync(join(snapshots, name), 'utf8'))[0] ?? '';
-    await until(() => snapshot().endsWith(']}'), 'the snapshot', 30_000);
+    await until(() => snapshot().endsWith(']}'), 'the snapshot');
     expect(snapshot().includes('alice')).toBe(true);
     expect(snapshot().includes('Tr0ub4dor')).toBe(false);
-  }, 60_000);
+  });
 });

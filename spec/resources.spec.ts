@@ -50,14 +50,7 @@ async function heapIsBack(before: number, slack: number): Promise<void> {
   await until(
     () => (now = heap()) <= before + slack,
     () => `a heap of ${before} bytes, and ${slack} for chance; it has ${now}`,
-    5000,
   );
-}
-
-/** Whether `measure` finds what is to be at least once: other processes may spoil a measurement, but not three. */
-async function succeeds(measure: () => Promise<boolean> | boolean): Promise<boolean> {
-  for (let attempt = 1; attempt <= 3; attempt += 1) if (await measure()) return true;
-  return false;
 }
 
 describe('the heap', () => {
@@ -75,7 +68,7 @@ describe('the heap', () => {
     const write = async (first: number, count: number) => {
       const text = Array.from({ length: count }, (_, n) => `stranger${first + n}: hello\n`).join('');
       alice.send(`${text}/ping ${first}\n`);
-      await until(() => ending.endsWith(`* pong ${first}\n`), 'an answer', 20_000);
+      await until(() => ending.endsWith(`* pong ${first}\n`), 'an answer');
     };
     alice.send('alice\n');
     for (let batch = 0; batch < 4; batch += 1) await write(batch * 5000, 5000);
@@ -99,7 +92,8 @@ describe('the heap', () => {
         // To itself: what somebody else was sent would stay with the test.
         peer.send(`guest${first + n}\nguest${first + n}: x\n`);
       });
-      await Promise.all(crowd.map((peer, n) => peer.heard(`* welcome guest${first + n}\n`)));
+      const isWelcome = (peer: Peer, n: number) => peer.text.includes(`* welcome guest${first + n}\n`);
+      await until(() => crowd.every(isWelcome), 'everybody to be here');
       crowd.forEach((peer, n) => {
         // In all the ways there are to leave.
         if (n % 4 === 0) peer.send('/quit\n');
@@ -107,7 +101,8 @@ describe('the heap', () => {
         else if (n % 4 === 2) peer.reset();
         else peer.socket.destroy();
       });
-      await Promise.all(crowd.filter((_, n) => n % 4 < 2).map((peer) => peer.whole()));
+      const isTold = ({ ended, closed }: Peer, n: number) => n % 4 >= 2 || ended || closed;
+      await until(() => crowd.every(isTold), 'the end of their streams');
       for (const peer of crowd) peer.end();
       await until(() => server.all('left').length === wave, 'everybody to have left');
       expect(server.all('refused')).toEqual([]);
@@ -165,13 +160,15 @@ describe('a line that is dribbled', () => {
     const few = MB / 4;
     // Warms up what is measured.
     await cost(few, maxLine);
+    // The least of several: other processes may make a measurement dearer, none makes it cheaper.
+    let [once, fourfold] = [Infinity, Infinity];
     const isLinear = async () => {
-      const once = await cost(few, maxLine);
-      const fourfold = await cost(4 * few, maxLine);
+      once = Math.min(once, await cost(few, maxLine));
+      fourfold = Math.min(fourfold, await cost(4 * few, maxLine));
       // Four times is linear, sixteen times quadratic.
       return fourfold < 8 * once + 20;
     };
-    expect(await succeeds(isLinear)).toBe(true);
+    await until(isLinear, () => `less than ${8 * once} ms; it takes ${fourfold}`);
   });
 });
 
@@ -335,7 +332,7 @@ describe('a peer that reads slowly', () => {
     for (const sender of senders) sender.send(flood('slow', 4000, 'witness'));
     await held(witness);
     const heard = witness.lines.filter((line) => line.startsWith('from s')).length;
-    expect(await succeeds(async () => (await time()) < 2 * alone + 50)).toBe(true);
+    await until(async () => (await time()) < 2 * alone + 50, `what takes ${alone} ms alone`);
     // They have not got any further meanwhile, and have much to say still.
     expect(witness.lines.filter((line) => line.startsWith('from s'))).toHaveLength(heard);
     expect(heard).toBeLessThan((3 * 4000) / 50);
@@ -413,7 +410,7 @@ describe('many peers that never read', () => {
     let most = 0;
     const look = setInterval(() => (most = Math.max(most, resident())), 20);
     const isCut = () => server.log.filter(({ reason }) => reason === 'slow-consumer').length === COUNT;
-    await until(isCut, 'all who do not read to be cut off', 15_000);
+    await until(isCut, 'all who do not read to be cut off');
     clearInterval(look);
     // Of what a sender's chunk holds, some is let in before it is held; and what is garbage lies around for a while.
     expect(most - before).toBeLessThan(90 * MB);

@@ -48,7 +48,7 @@ async function whoIsHere(asker: Peer, names: readonly string[]): Promise<void> {
 
 describe('a connection that does not log in', () => {
   it('is closed when its time is up, and nobody else is', async () => {
-    const server = await Server.start({ loginTimeout: 400 });
+    const server = await Server.start({ loginTimeout: 1500 });
     const alice = await server.login('alice');
     const silent = server.connect();
     const [error, ...rest] = (await silent.whole()).split('\n');
@@ -64,7 +64,7 @@ describe('a connection that does not log in', () => {
   });
 
   it('gains no time by names that are refused, nor by a line that it does not finish', async () => {
-    const server = await Server.start({ loginTimeout: 400 });
+    const server = await Server.start({ loginTimeout: 1500 });
     const [refused, unfinished] = [server.connect(), server.connect()];
     refused.send('a,b\n');
     unfinished.send('alice');
@@ -79,7 +79,7 @@ describe('a connection that does not log in', () => {
   });
 
   it('cannot log in after that', async () => {
-    const server = await Server.start({ loginTimeout: 400 });
+    const server = await Server.start({ loginTimeout: 1500 });
     const late = server.connect();
     const farewell = await late.whole();
     late.send('alice\n/ping\n');
@@ -139,7 +139,7 @@ describe('an address', () => {
 
 describe('a session that says nothing', () => {
   it('is closed after the idle time, and what it is sent does not count', async () => {
-    const server = await Server.start({ idleTimeout: 1000 });
+    const server = await Server.start({ idleTimeout: 2000 });
     const bob = await server.login('bob');
     const silent = await server.login('silent');
     // He is heard all the while, and so stays.
@@ -285,7 +285,7 @@ describe('a peer that does not read', () => {
   it('is cut off when too much waits for it, and everybody else gets everything', async () => {
     const server = await Server.start({
       maxPending: 32 * 1024,
-      writeTimeout: 8_000,
+      writeTimeout: 60_000,
       lingerTimeout: 100,
     });
     const slow = await server.login('slow');
@@ -304,7 +304,7 @@ describe('a peer that does not read', () => {
     const left = await server.told('left', ({ name }) => name === 'slow');
     expect(left.reason).toBe('slow-consumer');
     // Long before the time-out, which would have done it too.
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(performance.now() - began).toBeLessThan(60_000);
     expect(left.abandoned).toBeGreaterThan(0);
     const missed = senders
       .flatMap(({ lines }) => lines)
@@ -319,7 +319,7 @@ describe('a peer that does not read', () => {
   });
 
   it('is another than one that many write to at once: who reads is not cut off for a burst', async () => {
-    const server = await Server.start({ maxPending: 512 * 1024, writeTimeout: 2000 });
+    const server = await Server.start({ maxPending: 512 * 1024 });
     const reader = await server.login('reader');
     const each = 50;
     const senders = await Promise.all(Array.from({ length: 40 }, (_, index) => server.login(`s${index}`)));
@@ -354,7 +354,7 @@ describe('a peer that does not read', () => {
   });
 
   it('hears why, if it reads again before it is hung up on', async () => {
-    const server = await Server.start({ writeTimeout: 1000, lingerTimeout: 10_000 });
+    const server = await Server.start({ writeTimeout: 1000, lingerTimeout: 60_000 });
     const slow = await server.login('slow');
     const carol = await server.login('carol');
     const alice = await server.login('alice');

@@ -14,8 +14,8 @@ const CODES = { SIGINT: 130, SIGTERM: 143, SIGQUIT: 131 };
 /** A peer that hangs up late is waited for this long, in seconds: netcat holds its side open. */
 const LINGER = 0.15;
 
-/** ms that a loaded machine may add to what the program itself takes. */
-const SLACK = 2500;
+/** ms that a loaded machine may add to what the program itself takes; what it does not wait for takes a minute. */
+const SLACK = 20_000;
 
 /** More than the kernel takes for a connection that nobody reads from, so that most of it waits in the server. */
 const MANY = 20_000;
@@ -30,8 +30,10 @@ function track(peer: Peer): Peer {
   return peer;
 }
 
+/** One that waits longer than a slow machine may need, unless the test is about how long. */
 async function serve(...args: string[]) {
-  return Program.serve('--linger-timeout', String(LINGER), ...args);
+  const patient = ['--drain-timeout', '60', '--write-timeout', '60'];
+  return Program.serve('--linger-timeout', String(LINGER), ...patient, ...args);
 }
 
 async function login(port: number, name: string): Promise<Peer> {
@@ -85,9 +87,10 @@ function lastWords(text: string): { reason: string; accepted: number; delivered:
   return { reason, accepted: Number(accepted), delivered: Number(delivered) };
 }
 
-/** ms from now until the program has ended. */
-async function timeToExit(program: Program): Promise<number> {
+/** ms from a signal until the program has ended. */
+async function timeToExit(program: Program, signal: NodeJS.Signals): Promise<number> {
   const began = performance.now();
+  program.signal(signal);
   await program.exit();
   return performance.now() - began;
 }
@@ -126,15 +129,14 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
   });
 
   test('ends a server that nobody is connected to at once, with 0', async () => {
-    const server = await serve('--drain-timeout', '60', '--linger-timeout', '60');
-    server.signal(signal);
-    expect(await timeToExit(server)).toBeLessThan(SLACK);
+    const server = await serve('--linger-timeout', '60');
+    expect(await timeToExit(server, signal)).toBeLessThan(SLACK);
     expect(server.result).toBe(0);
     expect(server.log.map(({ event }) => event)).toEqual(['listening', 'draining', 'drained']);
   });
 
   test('ends connections without a name, with half a name and with half a line', async () => {
-    const server = await serve('--drain-timeout', '60');
+    const server = await serve();
     const silent = track(new Peer(server.port));
     const halfName = track(new Peer(server.port));
     halfName.send('car');
@@ -145,9 +147,7 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
     await alice.heard('* pong\n');
     const nobody = '* closing shutdown: accepted 0, delivered 0\n';
 
-    server.signal(signal);
-
-    expect(await timeToExit(server)).toBeLessThan(LINGER * 1000 + SLACK);
+    expect(await timeToExit(server, signal)).toBeLessThan(LINGER * 1000 + SLACK);
     expect(server.result).toBe(0);
     expect(await silent.whole()).toBe(nobody);
     expect(await halfName.whole()).toBe(nobody);
@@ -156,7 +156,7 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
   });
 
   test('waits for a slow reader with 100,000 pending messages that types late lines', async () => {
-    const server = await serve('--drain-timeout', '60', ...ROOMY);
+    const server = await serve(...ROOMY);
     const slow = await deafPeer(server.port, 'slow');
     const sender = await login(server.port, 'sender');
     await deliverTo(sender, numbered('slow', 100_000, 170));
@@ -186,9 +186,10 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
     const reader = await login(server.port, 'reader');
     const sender = await login(server.port, 'sender');
     await deliverTo(sender, numbered('deaf, reader', MANY, WIDE));
+    // All but the last of it, so that there is time for that.
+    await until(() => reader.socket.bytesRead > MANY * WIDE, 'the reader to read');
 
-    server.signal(signal);
-    const took = await timeToExit(server);
+    const took = await timeToExit(server, signal);
 
     expect(server.result).toBe(1);
     expect(took).toBeGreaterThan(550);
@@ -210,7 +211,7 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
   });
 
   test.each(SIGNALS)('is cut short by a second signal, %s', async (second) => {
-    const server = await serve('--drain-timeout', '60', '--write-timeout', '60', ...ROOMY);
+    const server = await serve(...ROOMY);
     await deafPeer(server.port, 'deaf');
     const sender = await login(server.port, 'sender');
     await deliverTo(sender, numbered('deaf', MANY, WIDE));
@@ -285,7 +286,7 @@ describe('signals that come close together', () => {
 
 describe('a drain', () => {
   test('is not cut short by SIGHUP, which a terminal that closes may send twice', async () => {
-    const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
+    const server = await serve('--linger-timeout', '60');
     const netcat = await login(server.port, 'netcat');
     server.signal('SIGHUP');
     await netcat.whole();
@@ -297,7 +298,7 @@ describe('a drain', () => {
   });
 
   test('that only waits for peers to hang up is cut short by a second signal too', async () => {
-    const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
+    const server = await serve('--linger-timeout', '60');
     const netcat = await login(server.port, 'netcat');
     server.signal('SIGTERM');
     expect(lastWords(await netcat.whole()).reason).toBe('shutdown');
@@ -363,7 +364,7 @@ describe('a drain', () => {
   });
 
   test('refuses new connections', async () => {
-    const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
+    const server = await serve('--linger-timeout', '60');
     const alice = await login(server.port, 'alice');
     server.signal('SIGINT');
     // By its closing line the listener is closed; the log tells of the drain a moment before it begins.
@@ -379,7 +380,7 @@ describe('a drain', () => {
   });
 
   test('takes nothing that is said after the signal', async () => {
-    const server = await serve('--linger-timeout', '60', '--drain-timeout', '60');
+    const server = await serve('--linger-timeout', '60');
     const bob = await login(server.port, 'bob');
     const alice = await login(server.port, 'alice');
     server.signal('SIGINT');
@@ -394,7 +395,7 @@ describe('a drain', () => {
   });
 
   test('delivers all to a peer that half-closed before it and reads slowly', async () => {
-    const server = await serve('--drain-timeout', '60', ...ROOMY);
+    const server = await serve(...ROOMY);
     const slow = await deafPeer(server.port, 'slow');
     const sender = await login(server.port, 'sender');
     await deliverTo(sender, numbered('slow', MANY, WIDE));
@@ -412,10 +413,9 @@ describe('a drain', () => {
   });
 
   test('does not wait for a netcat that never hangs up longer than it is told to linger', async () => {
-    const server = await serve('--linger-timeout', '0.6', '--drain-timeout', '60');
+    const server = await serve('--linger-timeout', '0.6');
     const netcat = await login(server.port, 'netcat');
-    server.signal('SIGINT');
-    const took = await timeToExit(server);
+    const took = await timeToExit(server, 'SIGINT');
     expect(took).toBeGreaterThan(500);
     expect(took).toBeLessThan(600 + SLACK);
     expect(server.result).toBe(0);
@@ -423,17 +423,16 @@ describe('a drain', () => {
   });
 
   test('does not wait for a peer that goes on talking longer than the deadline', async () => {
-    const server = await serve('--linger-timeout', '0.5', '--drain-timeout', '1');
+    const server = await serve('--linger-timeout', '1.5', '--drain-timeout', '2');
     const talker = await login(server.port, 'talker');
     const talk = setInterval(() => {
       talker.send('talker: and another thing\n');
     }, 50);
     try {
-      server.signal('SIGINT');
-      const took = await timeToExit(server);
+      const took = await timeToExit(server, 'SIGINT');
       // Longer than a silent peer would be waited for: its talk is read, so that no reset destroys its last words.
-      expect(took).toBeGreaterThan(800);
-      expect(took).toBeLessThan(1000 + SLACK);
+      expect(took).toBeGreaterThan(1800);
+      expect(took).toBeLessThan(2000 + SLACK);
       expect(server.result).toBe(0);
       expect(lastWords(talker.text).reason).toBe('shutdown');
     } finally {
@@ -442,7 +441,7 @@ describe('a drain', () => {
   });
 
   test('of a peer that broke off with messages pending is not a success', async () => {
-    const server = await serve('--drain-timeout', '60', ...ROOMY);
+    const server = await serve(...ROOMY);
     const gone = await deafPeer(server.port, 'gone');
     const sender = await login(server.port, 'sender');
     await deliverTo(sender, numbered('gone', MANY, WIDE));
@@ -463,7 +462,7 @@ describe('a drain', () => {
     ['with room', []],
     ['with senders that are held all the time', ['--max-pending', String(2 ** 21)]],
   ])('stops ten pairs that flood each other exactly where it says, %s', async (_, args) => {
-    const server = await serve('--drain-timeout', '60', ...args);
+    const server = await serve(...args);
     const names = Array.from({ length: 10 }, (__, pair) => [`left${pair}`, `right${pair}`] as const);
     const pairs = await Promise.all(
       names.map(async ([left, right]) => ({
@@ -545,7 +544,7 @@ describe('what the seed leaves open', () => {
 
   test('a peer that does not read slows its sender down, then is cut off; nobody else notices', async () => {
     const maxPending = 2 ** 20;
-    const server = await serve('--max-pending', String(maxPending), '--write-timeout', '0.5');
+    const server = await serve('--max-pending', String(maxPending), '--write-timeout', '2');
     await deafPeer(server.port, 'deaf');
     const sender = await login(server.port, 'sender');
     const other = await login(server.port, 'other');
@@ -562,7 +561,7 @@ describe('what the seed leaves open', () => {
     }
     expect(roundTrips).toBeGreaterThan(5);
     // Held, the sender did not overrun what may wait; it was the time that ran out.
-    expect(performance.now() - began).toBeGreaterThan(450);
+    expect(performance.now() - began).toBeGreaterThan(1900);
     const { reason, delivered, abandoned } = await server.logged('left', ({ name }) => name === 'deaf');
     expect(reason).toBe('slow-consumer');
     expect(Number(abandoned)).toBeGreaterThan(0);

@@ -6,11 +6,11 @@ afterEach(() => {
   removeDirectories();
 });
 
-/** Long enough that what takes time with the square of it takes many seconds. */
-const LONG = 2 ** 18;
+/** Long enough that what takes time with the square of it takes minutes. */
+const LONG = 2 ** 20;
 
-/** ms: a good answer takes a tenth of it, beside what a wrong login is made to wait. */
-const SOON = 2500;
+/** ms: a good answer takes a twentieth of it, with what a wrong login is made to wait. */
+const SOON = 20_000;
 
 const BLANKS = `a${' '.repeat(LONG - 10)}b`;
 const WIDE_BLANKS = `a${'\u2003 '.repeat(LONG / 5)}b`;

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import {
   type DrainReport,
@@ -68,7 +69,7 @@ describe('a started server', () => {
       const shutdown$ = new Subject<void>();
       const server = await start({
         shutdown$: signal === 'abort' ? stop.signal : shutdown$,
-        drainTimeout: 20_000,
+        drainTimeout: 60_000,
       });
       const alice = await login('alice');
       alice.socket.pause();
@@ -79,8 +80,9 @@ describe('a started server', () => {
       if (signal === 'abort') stop.abort();
       else shutdown$.next();
       if (signal === 'second') shutdown$.next();
-      // A turn in which a drain that is cut short would be over.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      // Turns in which a drain that is cut short is over.
+      if (signal === 'second') await report;
+      else for (let turn = 0; turn < 20; turn += 1) await nextTurn();
       alice.socket.resume();
       const { abandoned } = await report;
       if (signal !== 'second') expect(abandoned).toBe(0);

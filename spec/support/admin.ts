@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { until } from './until.ts';
 
 /** The admin endpoint of a program, asked as an operator does, over one connection as long as that is kept. */
 export class Admin {
@@ -26,14 +27,13 @@ export class Admin {
   }
 
   /** Asks until the answer is `text`, or fits. */
-  async until(path: string, text: string | ((answer: string) => boolean), limit = 10_000): Promise<void> {
+  async until(path: string, text: string | ((answer: string) => boolean)): Promise<void> {
     const fits = typeof text === 'string' ? (answer: string) => answer === text : text;
-    const deadline = performance.now() + limit;
-    for (;;) {
-      const answer = await this.get(path);
-      if (fits(answer.text)) return;
-      if (performance.now() > deadline) throw new Error(`waited ${limit} ms for ${path}; is ${answer.text}`);
-    }
+    let last = '';
+    await until(
+      async () => fits((last = (await this.get(path)).text)),
+      () => `${path}; is ${last}`,
+    );
   }
 
   /** A sample of each series, by its name with its labels: `a_chat_refusals_total{code="name-taken"}`. */

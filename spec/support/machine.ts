@@ -28,6 +28,7 @@ exec unshare --cgroup --pid --fork --ipc --net sh -ec '
     mount --bind "$PWD/$part" "$FOLDER/$PROGRAM/$part"
   done
   mount --rbind "$FOLDER/opt" /opt
+  mount --bind "$NODE" /usr/bin/node
   exec /lib/systemd/systemd --system --log-target=null'`;
 
 /** Removes what is left of the control group. */
@@ -66,6 +67,8 @@ export class Machine {
       SYSTEMD_UNIT_PATH: units,
       FOLDER: this.#folder,
       PROGRAM,
+      // The unit says where Node is; here it is to be the one that runs the tests.
+      NODE: process.execPath,
       GROUP: `a-chat-${process.pid}`,
     };
     this.#process = spawn('unshare', ['--mount', 'sh', '-c', BOOT], {
@@ -88,7 +91,6 @@ export class Machine {
     await until(
       () => up,
       () => `systemd to start: ${this.#complaint}`,
-      20_000,
     );
   }
 

@@ -15,6 +15,8 @@ export class Peer {
   /** This end, as the server's events name it; empty until connected. */
   address = '';
   readonly #chunks: Buffer[] = [];
+  /** What the chunks say, until another comes. */
+  #text: string | undefined;
   readonly #plain: Socket;
   #marks = 0;
 
@@ -29,7 +31,10 @@ export class Peer {
       () => (this.address = `${this.#plain.localAddress ?? ''}:${this.#plain.localPort ?? ''}`),
     );
     this.socket
-      .on('data', (chunk: Buffer) => this.#chunks.push(chunk))
+      .on('data', (chunk: Buffer) => {
+        this.#chunks.push(chunk);
+        this.#text = undefined;
+      })
       .on('end', () => (this.ended = true))
       .on('close', () => (this.closed = true))
       .on('error', (error) => (this.error = error));
@@ -44,7 +49,7 @@ export class Peer {
   }
 
   get text(): string {
-    return Buffer.concat(this.#chunks).toString();
+    return (this.#text ??= Buffer.concat(this.#chunks).toString());
   }
 
   /** What came so far, line by line. */

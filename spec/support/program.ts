@@ -16,6 +16,9 @@ export class Program {
   stderr = '';
   /** Exit code, or the name of the signal that killed it; `undefined` while it runs. */
   result: number | NodeJS.Signals | undefined;
+  readonly #log: LogLine[] = [];
+  /** Of `stdout`, what is in the log. */
+  #logged = 0;
 
   /** @param launcher a command that runs the one that follows it, if given */
   constructor(
@@ -46,10 +49,11 @@ export class Program {
   }
 
   get log(): LogLine[] {
-    return this.stdout
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as LogLine);
+    const end = this.stdout.lastIndexOf('\n') + 1;
+    const lines = this.stdout.slice(this.#logged, end).split('\n').slice(0, -1);
+    this.#log.push(...lines.map((line) => JSON.parse(line) as LogLine));
+    this.#logged = end;
+    return this.#log.slice();
   }
 
   /** The first log line of `event` for which `fits` holds, waited for. */
@@ -79,7 +83,7 @@ export class Program {
   }
 
   /** Resolves when the process has ended and all it wrote was read. */
-  async exit(limit = 15_000): Promise<number | NodeJS.Signals | undefined> {
+  async exit(limit?: number): Promise<number | NodeJS.Signals | undefined> {
     await until(() => this.result !== undefined, 'the process to end', limit);
     return this.result;
   }

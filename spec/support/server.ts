@@ -5,6 +5,9 @@ import { until } from './until.ts';
 
 type EventOf<T extends ServerEvent['type']> = Extract<ServerEvent, { type: T }>;
 
+/** A server waits longer than a slow machine may need, unless a test is about how long. */
+const PATIENT = { loginTimeout: 60_000, writeTimeout: 60_000, drainTimeout: 60_000 };
+
 const started = new Set<Server>();
 
 /** For `afterEach`: stops every server that a test started, and the peers that it made through them. */
@@ -22,7 +25,7 @@ export class Server {
   readonly #subscription: Subscription;
 
   constructor(options: Partial<ServerOptions> = {}) {
-    this.#subscription = chatServer({ port: 0, ...options }).subscribe({
+    this.#subscription = chatServer({ port: 0, ...PATIENT, ...options }).subscribe({
       next: (event) => this.events.push(event),
       error: (failure: unknown) => (this.failure = failure),
       complete: () => (this.completed = true),

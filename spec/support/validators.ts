@@ -14,6 +14,9 @@ export function dockerfileProblems(text: string): string[] {
   });
 }
 
+/** What `npx` would run, in half of the time. */
+const DCLINT = 'node_modules/.bin/dclint';
+
 /** Matters of taste: the image is built here, and its name is what the other files call it. */
 const TASTE = ['no-build-and-image', 'service-image-require-explicit-tag'];
 
@@ -23,8 +26,8 @@ export function composeProblems(text: string): string[] {
   try {
     const path = join(folder, 'compose.yaml');
     writeFileSync(path, text);
-    const args = ['dclint', path, '--formatter', 'json', '--disable-rule', ...TASTE];
-    const { stdout } = spawnSync('npx', args, { encoding: 'utf8' });
+    const args = [DCLINT, path, '--formatter', 'json', '--disable-rule', ...TASTE];
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     const results = JSON.parse(stdout) as { messages: { line: number; message: string }[] }[];
     expect(results).toHaveLength(1);
     return results.flatMap(({ messages }) => messages.map(({ line, message }) => `line ${line}: ${message}`));
