@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { NEVER, type Observable, filter, finalize, tap } from 'rxjs';
+import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
 import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
 import { chat } from './client.ts';
@@ -71,10 +71,15 @@ async function serve(written: Written): Promise<number> {
     await complaints.close(100);
     return missing > 0 ? code || 1 : code;
   };
-  // A bug: better no server than one that is half dead.
+  // A bug of which nobody knows whom it concerns. What was accepted is delivered if it still can be; and better no server
+  // then than one that is half dead.
+  const broken$ = new Subject<void>();
+  let isBroken = false;
   process.on('uncaughtException', (failure) => {
     log.fatal(failure, 'unexpected failure');
-    void close(1).then((code) => process.exit(code));
+    if (isBroken) void close(1).then((code) => process.exit(code));
+    isBroken = true;
+    broken$.next();
   });
 
   for (const note of notes) log.warn({ event: 'setting-ignored', message: note }, note);
@@ -84,11 +89,12 @@ async function serve(written: Written): Promise<number> {
   // cuts none short. From systemd it asks to read again all the same.
   const hangsUp = process.env.NOTIFY_SOCKET === undefined;
   const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
-  const shutdown$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
+  const signals$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
     filter((signal, index) => signal !== 'SIGHUP' || (hangsUp && index === 0)),
     oneOfMany(),
     tap((signal) => received.push(signal)),
   );
+  const shutdown$ = merge(signals$, broken$);
   const reload$ = reloads ? signals(process, 'SIGHUP') : NEVER;
   let events$: Observable<ServerEvent | AdminEvent>;
   if (address === undefined || meter === undefined) {
@@ -107,7 +113,7 @@ async function serve(written: Written): Promise<number> {
         finalize(() => {
           const cutShortBy = received[1];
           if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);
-          else resolve(report?.abandoned === 0 ? 0 : 1);
+          else resolve(report?.abandoned === 0 && !isBroken ? 0 : 1);
         }),
       )
       .subscribe({

@@ -287,6 +287,8 @@ describe('an unexpected failure', () => {
           stack: expect.stringContaining(' at ') as string,
         }) as object,
       }),
+      expect.objectContaining({ event: 'draining' }),
+      expect.objectContaining({ event: 'drained', abandoned: 0 }),
     ]);
     expect(program.stderr).toBe('');
   });
@@ -296,9 +298,32 @@ describe('an unexpected failure', () => {
     async (failure) => {
       const program = new Program(['--port', '0'], sabotage(failure));
       expect(await program.exit()).toBe(1);
-      expect(program.log.map(({ level }) => level)).toEqual([30, FATAL]);
+      expect(program.log.map(({ level }) => level)).toEqual([30, FATAL, 30, 30]);
     },
   );
+
+  test('delivers what was accepted before that', async () => {
+    const program = new Program(['--port', '0', '--linger-timeout', '0.1'], {
+      ...sabotage('process.once("SIGUSR2", () => { throw new Error("unheard"); });'),
+    });
+    const { port } = await program.logged('listening');
+    const alice = await login(Number(port), 'alice');
+    const slow = await login(Number(port), 'slow');
+    slow.socket.pause();
+    alice.send(flood('slow', 'alice'));
+    await held('alice', alice);
+    program.signal('SIGUSR2');
+    await until(() => program.log.some(({ event }) => event === 'draining'), 'the drain');
+    slow.socket.resume();
+    const [, accepted] = /\* closing shutdown: accepted (\d+), /.exec(await alice.whole()) ?? [];
+    const witnessed = alice.lines.filter((line) => line.startsWith('from alice: ')).length;
+    await slow.whole();
+    expect(slow.lines.filter((line) => line.startsWith('from alice: '))).toHaveLength(
+      Number(accepted) - witnessed,
+    );
+    expect(await program.exit()).toBe(1);
+    expect(await program.logged('drained')).toMatchObject({ abandoned: 0 });
+  });
 
   test('ends the process also where nobody can be told', async () => {
     const program = new Program(['--port', '0'], {

@@ -271,8 +271,8 @@ async function held(witness: Peer): Promise<void> {
 
 describe('a peer that reads slowly', () => {
   test('but steadily is never cut off, and loses nothing', async () => {
-    const writeTimeout = 1000;
-    const count = 4000;
+    const writeTimeout = 2000;
+    const count = 8000;
     const server = await Server.start({ writeTimeout });
     const witness = await server.login('witness');
     const alice = await server.login('alice');
