@@ -8,6 +8,7 @@ import type { Session } from './session.ts';
 export class Backlog {
   readonly #softMark: number;
   readonly #whole: Backlog | undefined;
+  readonly #recipient: Session | undefined;
   /** Made when somebody is first held: most recipients never hold anybody. */
   #held: Set<Session> | undefined;
   #bytes = 0;
@@ -15,10 +16,12 @@ export class Backlog {
   /**
    * @param softMark in bytes
    * @param whole the backlog that this one is a part of
+   * @param recipient for whom it waits, where it is for one
    */
-  constructor(softMark: number, whole?: Backlog) {
+  constructor(softMark: number, whole?: Backlog, recipient?: Session) {
     this.#softMark = softMark;
     this.#whole = whole;
+    this.#recipient = recipient;
   }
 
   get bytes(): number {
@@ -32,7 +35,7 @@ export class Backlog {
     if (this.#bytes <= this.#softMark || this.#held?.has(from) === true) return;
     this.#held ??= new Set();
     this.#held.add(from);
-    from.hold();
+    from.hold(this.#recipient);
   }
 
   /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
@@ -51,7 +54,7 @@ export class Backlog {
     const held = this.#held;
     this.#held = undefined;
     held?.forEach((sender) => {
-      sender.release();
+      sender.release(this.#recipient);
     });
   }
 }

@@ -76,7 +76,7 @@ export class Outlet {
     this.#inFlight = count;
     return new Promise((resolve) => {
       const tolerable = () => this.#backlog.bytes <= this.#tolerable;
-      const watch = new Watch(socket, this.#timeout, tolerable, () => {
+      const watch = new Watch(this.#session, this.#timeout, tolerable, () => {
         this.fail('slow-consumer');
       });
       this.#settle = (taken) => {

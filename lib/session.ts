@@ -56,6 +56,8 @@ export class Session {
   delivered = 0;
   /** When what it said last was read, in ms; kept by the reader where latencies are measured. */
   readAt: number | undefined = undefined;
+  /** Since when its peer takes nothing though something waits for it, in ms; kept by whoever watches that. */
+  stuckSince: number | undefined = undefined;
   /** The reader's side, as long as there is one. */
   intake: Intake = CLOSED;
   #over: Subscriber<void> | undefined;
@@ -63,6 +65,8 @@ export class Session {
   readonly socket: Duplex;
   readonly #origin: Origin;
   #holds = 0;
+  /** Recipients that it is held for. Made when it is first held: most sessions never are. */
+  #heldFor: Set<Session> | undefined;
   #heldSince = 0;
   #heldBefore = 0;
 
@@ -110,7 +114,7 @@ export class Session {
 
   /** Whether the peer is kept waiting: its silence says nothing then. */
   get held(): boolean {
-    return this.#holds > 0;
+    return this.#holds > 0 && this.intake !== CLOSED;
   }
 
   /** ms in which the peer was kept waiting. */
@@ -118,16 +122,38 @@ export class Session {
     return this.#heldBefore + (this.held ? performance.now() - this.#heldSince : 0);
   }
 
-  /** Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down. */
-  hold(): void {
-    if (!this.held) this.#heldSince = performance.now();
+  /**
+   * Whether the peer cannot be blamed for taking nothing: one that writes before it reads on is kept waiting itself, for
+   * somebody who goes on. Where none of those that wait for each other has taken anything for `patience` ms, no one is
+   * excused, so that one of them is cut off and the others go on.
+   */
+  isExcused(patience: number): boolean {
+    const since = performance.now() - patience;
+    // What is added on the way is gone through as well.
+    const chain = new Set<Session>([this]);
+    for (const one of chain) {
+      if (one.stuckSince === undefined || one.stuckSince > since) return true;
+      one.#heldFor?.forEach((recipient) => chain.add(recipient));
+    }
+    return false;
+  }
+
+  /**
+   * Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down.
+   *
+   * @param recipient for whose sake, if for somebody's
+   */
+  hold(recipient?: Session): void {
+    if (this.#holds === 0) this.#heldSince = performance.now();
     this.#holds += 1;
+    if (recipient !== undefined) (this.#heldFor ??= new Set()).add(recipient);
     if (this.intake !== CLOSED) this.socket.pause();
   }
 
-  release(): void {
+  release(recipient?: Session): void {
     this.#holds -= 1;
-    if (this.held) return;
+    if (recipient !== undefined) this.#heldFor?.delete(recipient);
+    if (this.#holds > 0 || this.intake === CLOSED) return;
     this.#heldBefore += performance.now() - this.#heldSince;
     this.socket.resume();
     this.intake.resume();
@@ -145,6 +171,7 @@ export class Session {
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
   discard(): void {
+    this.#heldBefore = this.heldFor;
     this.intake = CLOSED;
     this.socket.resume();
   }

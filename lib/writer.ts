@@ -85,7 +85,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#session = session;
     this.#options = options;
     this.#outflow = outflow;
-    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole);
+    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
     this.#outlet = new Outlet(session, writeTimeout, this.#backlog, maxPending);
     this.#stopwatch = meter && new Stopwatch(meter.latency);
   }
