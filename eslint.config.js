@@ -25,7 +25,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session'],
-  ['protocol', 'text', 'bytes', 'endpoint'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'stranger'],
 ];
 
 /** Also within a layer no file imports another. */

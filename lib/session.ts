@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Observable, type Subscriber } from 'rxjs';
 import { showAddress } from './endpoint.ts';
 import type { EndReason } from './protocol.ts';
+import { Stranger } from './stranger.ts';
 
 /** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
 export interface Connection extends Duplex {
@@ -165,7 +166,10 @@ export class Session {
 
   /** Passes on what the process has already read, and `hold` stopped on its way. */
   readOn(): void {
-    while (this.socket.read() !== null);
+    const { socket } = this;
+    if (socket instanceof Stranger) socket.catchUp();
+    let left = socket.readableLength;
+    while (left > 0) left -= (socket.read() as Buffer | null)?.length ?? left;
     this.intake.flush();
   }
 
