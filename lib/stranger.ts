@@ -10,6 +10,8 @@ export class Stranger extends Duplex {
   readonly trusted: boolean;
   readonly #stream: Duplex;
   #wanted = false;
+  /** Whether the event loop has turned since the last read. */
+  #rested = true;
 
   /** Throws a `TypeError` for what is no stream. */
   constructor(stream: Duplex & { readonly trusted?: boolean | undefined }) {
@@ -67,9 +69,14 @@ export class Stranger extends Duplex {
   }
 
   #readSoon(): void {
-    setImmediate(() => {
-      if (this.#wanted && !this.destroyed) this.#readOnce();
-    });
+    const read = () => {
+      if (!this.#wanted || this.destroyed) return;
+      this.#rested = false;
+      setImmediate(() => (this.#rested = true));
+      this.#readOnce();
+    };
+    if (this.#rested) process.nextTick(read);
+    else setImmediate(read);
   }
 
   /** Passes on what one read gives; the answer is how much that was, in the other stream's units. */
