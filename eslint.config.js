@@ -13,7 +13,7 @@ const layers = [
   ['listen', 'secure', 'reader', 'admission', 'broker', 'writer', 'tally'],
   ['credentials', 'inherit'],
   ['options'],
-  ['shutdown', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded'],
+  ['shutdown', 'trouble', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded'],
   ['backlog', 'packing'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter'],
   ['passwords'],

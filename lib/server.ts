@@ -30,8 +30,9 @@ import { Packing } from './packing.ts';
 import { reader } from './reader.ts';
 import { HANDSHAKES } from './secure.ts';
 import type { Connection, Session } from './session.ts';
-import { type Shutdown, shutdownOf } from './shutdown.ts';
+import { type Shutdown, shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
+import { Trouble } from './trouble.ts';
 import { Turn } from './turn.ts';
 import { type Outflow, writer } from './writer.ts';
 
@@ -81,23 +82,31 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
 /**
  * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a shutdown
  * has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails where the address
- * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none.
+ * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none. Where
+ * `shutdown$`, `connections$` or `reload$` fails, that begins a shutdown, and it fails with their error after `drained`.
+ * What an observer throws is reported as RxJS reports what nobody handles, and changes nothing here.
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
     const settings = withinLimits(serverOptions(options));
-    const { drain$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
+    const trouble = new Trouble();
+    const watched$ = trouble.in(signalsOf(settings.shutdown$));
+    const { drain$, deadline$ } = shutdownOf(signalOrElse(watched$, trouble.came$), settings.drainTimeout);
+    const reload$ = trouble.in(settings.reload$ ?? EMPTY);
     const tally = new Tally();
     const whole = new Backlog(settings.maxPendingTotal);
-    settings.meter?.attach(tally.open, whole);
+    if (settings.meter !== undefined) out.add(settings.meter.attach(tally.open, whole));
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
 
     const { connections$ = EMPTY } = settings;
-    const arrivals$ = entrance(settings, credentialsOf(settings, tell, out), () => tally.open.size, tell);
+    const credentials$ = credentialsOf({ ...settings, reload$ }, tell, out);
+    const arrivals$ = entrance(settings, credentials$, () => tally.open.size, tell);
     // The program's own come first: what they are called is theirs.
-    const own$ = connections$.pipe(map((connection) => enter(connection, { through: 'in-process' })));
+    const own$ = trouble.in(
+      connections$.pipe(map((connection) => enter(connection, { through: 'in-process' }))),
+    );
     const sessions$ = merge(own$, arrivals$).pipe(
       tap((session) => {
         tally.arrive(session);
@@ -121,7 +130,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       },
     };
     const read = (session: Session) => reader(session, settings);
-    const admit = admissionOf(settings, tell, out);
+    const admit = admissionOf({ ...settings, reload$ }, tell, out);
     const run$ = pipeline(sessions$, {
       drain$: drain$.pipe(tap(beginDrain)),
       deadline$,
@@ -140,6 +149,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     return concat(
       run$,
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
+      defer(() => trouble.outcome()),
     ).subscribe(out);
   }).pipe(tap((event) => options.meter?.observe(event)));
 }
