@@ -25,7 +25,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'stranger'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'stranger', 'guard'],
 ];
 
 /** Also within a layer no file imports another. */

@@ -197,7 +197,7 @@ function admissionOf(
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
 
-/** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
+/** Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files. */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;
 
 /**
