@@ -13,7 +13,7 @@ const layers = [
   ['listen', 'secure', 'reader', 'admission', 'broker', 'writer', 'tally'],
   ['credentials', 'inherit'],
   ['options'],
-  ['shutdown', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded', 'last-intake'],
+  ['shutdown', 'trouble', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded', 'last-intake'],
   ['packing', 'watch'],
   ['backlog'],
   ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter', 'opening'],
@@ -27,7 +27,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session', 'overlap'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files', 'stranger', 'guard'],
 ];
 
 /** Also within a layer no file imports another. */

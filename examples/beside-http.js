@@ -1,5 +1,5 @@
 // A chat server beside an HTTP server, which writes what it is posted to the chat, and one shutdown for both:
-// `curl -d 'hello' http://127.0.0.1:8081/alice` when alice is here.
+// `curl -d 'hello' http://127.0.0.1:8081/alice` answers 202 when alice gets it, 404 when she is not here.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -14,14 +14,32 @@ const chat = await startChatServer({
   connections$: bot('web', () => posted$),
 });
 
+/** Resolves with the status that tells what became of a message. @param {string} to @param {string} text @returns {Promise<number>} */
+function post(to, text) {
+  return new Promise((resolve) => {
+    posted$.next({
+      to,
+      text,
+      onTaken: ([refusal]) => {
+        if (refusal === undefined) resolve(202);
+        else if (refusal.code === 'not-connected') resolve(404);
+        else resolve(refusal.code === 'ended' ? 503 : 400);
+      },
+    });
+    // Nobody says it any more.
+    if (!posted$.observed) resolve(503);
+  });
+}
+
 const web = createServer(async (request, response) => {
+  let status = 400;
   try {
     const to = decodeURIComponent(request.url?.slice(1) ?? '');
-    posted$.next({ to, text: await text(request) });
-    response.writeHead(202).end();
+    status = request.method === 'POST' ? await post(to, await text(request)) : 405;
   } catch {
-    response.writeHead(400).end();
+    // What is no path, or broke off.
   }
+  response.writeHead(status).end();
 }).listen(Number(process.env.HTTP_PORT ?? 8081), '127.0.0.1');
 await once(web, 'listening');
 const address = /** @type {import('node:net').AddressInfo} */ (web.address());

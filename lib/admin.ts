@@ -1,6 +1,7 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { ServerEvent } from './events.ts';
+import { type Answer, LIMITS, guard } from './guard.ts';
 import type { Meter } from './meter.ts';
 import { metricsOf } from './metrics.ts';
 
@@ -23,7 +24,7 @@ export type AdminEvent =
       readonly port: number;
     }
   | {
-      /** It cannot accept a connection. */
+      /** It cannot accept a connection, or tell the metrics. */
       readonly type: 'admin-failing';
       /** What the system says. */
       readonly message: string;
@@ -49,38 +50,40 @@ export async function adminEndpoint(
   return (events$) =>
     new Observable((out) => {
       let state: State = 'starting';
-      const answer = (url: string, response: ServerResponse): void => {
-        switch (url) {
+      let scrape: Promise<string> | undefined;
+      // Whoever asks meanwhile is told the same.
+      const metrics = () => (scrape ??= registry.metrics().finally(() => (scrape = undefined)));
+      const answer: Answer = async (path) => {
+        switch (path) {
           case '/healthz':
-            send(response, 200, 'ok\n');
-            return;
+            return { status: 200, text: 'ok\n' };
           case '/readyz':
-            send(response, state === 'ready' ? 200 : 503, `${state}\n`);
-            return;
+            return { status: state === 'ready' ? 200 : 503, text: `${state}\n` };
           case '/metrics':
-            registry.metrics().then(
-              (text) => {
-                send(response, 200, text, registry.contentType);
-              },
-              (failure: unknown) => {
-                out.error(failure);
-              },
-            );
-            return;
+            try {
+              return { status: 200, text: await metrics(), type: registry.contentType };
+            } catch (failure) {
+              const message = `no metrics: ${failure instanceof Error ? failure.message : String(failure)}`;
+              out.next({ type: 'admin-failing', message });
+              return { status: 500, text: 'the metrics cannot be told, the log says why\n' };
+            }
           default:
-            send(response, 404, 'there are /healthz, /readyz and /metrics\n');
+            return { status: 404, text: 'there are /healthz, /readyz and /metrics\n' };
         }
       };
 
-      const server: Server = createServer(({ method, url = '' }, response) => {
-        if (method === 'GET' || method === 'HEAD') answer(url.replace(/\?.*/, ''), response);
-        else send(response.setHeader('allow', 'GET, HEAD'), 405, 'only GET and HEAD\n');
-      });
+      const server: Server = createServer(LIMITS);
+      guard(server, answer);
       server.on('error', (failure) => {
         if (server.listening) out.next({ type: 'admin-failing', message: failure.message });
         else out.error(failure);
       });
       server.listen({ host, port }, () => {
+        // The address may have taken a while to be found.
+        if (out.closed) {
+          server.close();
+          return;
+        }
         const address = server.address();
         if (address !== null && typeof address === 'object') {
           out.next({ type: 'admin', address: address.address, port: address.port });
@@ -110,8 +113,4 @@ function after(state: State, { type }: ServerEvent): State {
   if (state === 'draining') return state;
   if (type === 'listening') return 'ready';
   return type === 'failing' || type === 'draining' ? type : state;
-}
-
-function send(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8') {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text);
 }

@@ -20,6 +20,7 @@ export function costOf({ bytes }: Payload): number {
 export class Backlog {
   readonly #softMark: number;
   readonly #total: PendingTotal;
+  readonly #recipient: Session | undefined;
   /** Made when somebody is first held: most recipients never hold anybody. */
   #held: Set<Session> | undefined;
   #bytes = 0;
@@ -27,10 +28,12 @@ export class Backlog {
   /**
    * @param softMark in bytes
    * @param total what waits for all recipients together: it may lower the mark
+   * @param recipient for whom it waits
    */
-  constructor(softMark: number, total: PendingTotal) {
+  constructor(softMark: number, total: PendingTotal, recipient?: Session) {
     this.#softMark = softMark;
     this.#total = total;
+    this.#recipient = recipient;
   }
 
   get bytes(): number {
@@ -43,7 +46,7 @@ export class Backlog {
     if (this.#bytes <= this.#mark || this.#held?.has(from) === true) return;
     this.#held ??= new Set();
     this.#held.add(from);
-    from.hold();
+    from.hold(this.#recipient);
   }
 
   /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
@@ -72,7 +75,7 @@ export class Backlog {
     const held = this.#held;
     this.#held = undefined;
     held?.forEach((sender) => {
-      sender.release();
+      sender.release(this.#recipient);
     });
   }
 }

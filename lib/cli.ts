@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { AccountsError } from './accounts.ts';
-import { ConnectionError } from './client.ts';
+import { ConnectionError, LoginError } from './client.ts';
 import { FileError } from './files.ts';
 import { OptionError, counterflagOf, flagOf, groups, keys, settings } from './options.ts';
 import { defang } from './text.ts';
@@ -130,11 +130,15 @@ export function complaint(message: string): string {
   return `a-chat: ${defang(message.trim().replaceAll('\n', ' '))}\n`;
 }
 
-/** What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system refused. */
+/**
+ * What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system
+ * refused, 3 for a login that the server did.
+ */
 export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
   if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
   if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
   if (failure instanceof FileError) return { lines: [failure.message], code: 1 };
+  if (failure instanceof LoginError) return { lines: [failure.message], code: failure.isRefused ? 3 : 1 };
   if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
   if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
   return undefined;

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { type Observable, filter, map, merge } from 'rxjs';
 import type { Credentials } from './credentials.ts';
 import { type Endpoint, isSecure, placeOf, showEndpoint } from './endpoint.ts';
@@ -8,6 +8,7 @@ import { type ServerOptions, endpointsOf } from './options.ts';
 import { isIPv6Only } from './overlap.ts';
 import { type Refuse, certificateOf, secure } from './secure.ts';
 import { type Connection, type Origin, Session, remoteOf } from './session.ts';
+import { Stranger } from './stranger.ts';
 
 /** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
 export const REFUSALS = 64;
@@ -61,12 +62,13 @@ export function entrance(
   return merge(...endpoints.map(arrivals));
 }
 
-/** A session of a connection that came from somewhere. */
+/** A session of a connection that came from somewhere. Throws a `TypeError` for what is no stream. */
 export function enter(connection: Connection, { through, certificate }: Origin): Session {
+  const stream = connection instanceof Socket ? connection : new Stranger(connection);
   // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
-  connection.on('error', ignore);
+  stream.on('error', ignore);
   const { remoteAddress: address, remotePort: port } = connection;
-  return new Session(connection, { through, address, port, certificate });
+  return new Session(stream, { through, address, port, certificate });
 }
 
 /** One for all: there may be ten thousand. */

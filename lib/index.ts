@@ -1,5 +1,5 @@
 export { type AdminEvent, type AdminOptions, adminEndpoint } from './admin.ts';
-export { type Heard, type Said, bot } from './bot.ts';
+export { type Heard, type Refusal, type Said, bot } from './bot.ts';
 export type { DrainReport, Loss, RefusalCode, ServerEvent } from './events.ts';
 export { Meter, type Reading, type Totals } from './meter.ts';
 export { metricsOf } from './metrics.ts';

@@ -139,10 +139,7 @@ export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
       );
       return;
     case 'admin-failing':
-      log.warn(
-        { event: type, message: event.message },
-        `the admin endpoint cannot accept a connection: ${event.message}`,
-      );
+      log.warn({ event: type, message: event.message }, `the admin endpoint fails: ${event.message}`);
       return;
     case 'failing':
       log.error({ event: type, message: event.message }, `cannot accept connections: ${event.message}`);

@@ -5,12 +5,12 @@ import { setFlagsFromString } from 'node:v8';
 import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
 import { type AdminEvent, adminEndpoint } from './admin.ts';
 import { complaint, explain, readCommandLine } from './cli.ts';
-import { chat } from './client.ts';
+import { type Logins, chat } from './client.ts';
 import { readConfig, showConfig } from './config.ts';
 import { parseAddress } from './endpoint.ts';
 import type { DrainReport, ServerEvent } from './events.ts';
 import { createLog, eventLog, logMissing } from './log.ts';
-import { loginWithPassword } from './login.ts';
+import { loginAs, loginTyped, loginWithPassword } from './login.ts';
 import { Meter } from './meter.ts';
 import {
   type FileOfSettings,
@@ -154,15 +154,17 @@ async function config(written: Written): Promise<number> {
 
 async function connect(endpoint: string | undefined, written: Written): Promise<number> {
   const target = targetOf(endpoint, written, process.env);
-  await chat(target, await loginOf(written), process.stdin, process.stdout);
+  await chat(target, await loginsOf(written), process.stdin, process.stdout);
   return 0;
 }
 
-/** What to send as the first line; a password is no option, for others can see those. */
-async function loginOf({ name, askPassword }: Written): Promise<string | undefined> {
-  if (askPassword !== true) return typeof name === 'string' ? name : undefined;
-  if (typeof name !== 'string') throw new OptionError('--ask-password needs --name: whose it is');
-  return loginWithPassword(name, process.stdin, say);
+/** What to log in with; a password is no option, for others can see those. */
+async function loginsOf({ name, askPassword }: Written): Promise<Logins> {
+  if (typeof name !== 'string') {
+    if (askPassword === true) throw new OptionError('--ask-password needs --name: whose it is');
+    return loginTyped(process.stdin);
+  }
+  return askPassword === true ? loginWithPassword(name, process.stdin, say) : loginAs(name);
 }
 
 async function setPassword(name: string, written: Written): Promise<number> {

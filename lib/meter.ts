@@ -54,6 +54,7 @@ export class Meter {
   };
   #logins = 0;
   #bugs = 0;
+  #attached = false;
   #maxConnections = 0;
   #drain: { readonly began: number; ended: number | undefined } | undefined;
   #open: ReadonlySet<Session> = new Set();
@@ -103,13 +104,19 @@ export class Meter {
   }
 
   /**
-   * For the server: where the meter is to look, live.
+   * For the server: where the meter is to look, live. The answer ends that.
+   *
    * @internal
    */
-  attach(open: ReadonlySet<Session>, pending: { readonly bytes: number }): void {
+  attach(open: ReadonlySet<Session>, pending: { readonly bytes: number }): () => void {
+    if (this.#attached) throw new RangeError('a meter counts for one server at a time');
+    this.#attached = true;
     this.#open = open;
     this.#pending = pending;
     this.#drain = undefined;
+    return () => {
+      this.#attached = false;
+    };
   }
 
   /**

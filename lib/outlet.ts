@@ -96,7 +96,8 @@ export class Outlet {
       const onStuck = () => {
         this.fail('slow-consumer');
       };
-      const watch = new Watch({ socket, isTolerable: this.#isTolerable, onLook, onStuck }, this.#timeout);
+      const isTolerable = this.#isTolerable;
+      const watch = new Watch(this.#session, this.#timeout, { isTolerable, onLook, onStuck });
       this.#settle = (taken) => {
         watch.stop();
         this.#settle = undefined;

@@ -1,3 +1,4 @@
+import type { Interface } from 'node:readline';
 import { type Readable, Writable } from 'node:stream';
 
 /** What one types at, or what is piped in its place. */
@@ -14,44 +15,95 @@ export async function askSecret(
   input: Input,
   say: (text: string) => void,
 ): Promise<readonly string[]> {
-  return input.isTTY === true ? askAtTerminal(questions, input, say) : [await firstLine(input)];
-}
-
-async function askAtTerminal(
-  questions: readonly string[],
-  input: Readable,
-  say: (text: string) => void,
-): Promise<readonly string[]> {
-  const nowhere = new Writable({
-    write: (_chunk, _encoding, done) => {
-      done();
-    },
-  });
-  // Loaded here alone: the start of a server is quicker without.
-  const { createInterface } = await import('node:readline');
-  // The terminal stops showing what is typed here, before the first question.
-  const terminal = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
-  terminal.once('SIGINT', () => {
-    // The terminal is as it was by the time of 'close'.
-    terminal.once('close', () => process.kill(process.pid, 'SIGINT')).close();
-  });
-  const lines = terminal[Symbol.asyncIterator]();
-  const next = async () => ((await lines.next()) as IteratorResult<string, undefined>).value;
+  if (input.isTTY !== true) return [await firstLine(input)];
+  const terminal = await Hidden.open(input, say);
   const answers: string[] = [];
-  for (const question of questions) {
-    say(question);
-    answers.push((await next()) ?? '');
-    say('\n');
-  }
+  for (const question of questions) answers.push((await terminal.ask(question)) ?? '');
   terminal.close();
-  // Typed ahead.
-  let rest = '';
-  for (let line = await next(); line !== undefined; line = await next()) rest += `${line}\n`;
-  giveBack(input, rest + terminal.line);
   return answers;
 }
 
-async function firstLine(input: Readable): Promise<string> {
+/** A terminal that shows nothing of what is typed, until it is closed. */
+export class Hidden {
+  readonly #input: Readable;
+  readonly #say: (text: string) => void;
+  readonly #terminal: Interface;
+  /** Typed ahead. */
+  #lines: string[] = [];
+  #asked: ((line: string | undefined) => void) | undefined;
+  #isClosed = false;
+
+  /** @param say shows the questions */
+  static async open(input: Readable, say: (text: string) => void): Promise<Hidden> {
+    // Loaded here alone: the start of a server is quicker without.
+    const { createInterface } = await import('node:readline');
+    const nowhere = new Writable({
+      write: (_chunk, _encoding, done) => {
+        done();
+      },
+    });
+    return new Hidden(
+      input,
+      say,
+      createInterface({ input, output: nowhere, terminal: true, historySize: 0 }),
+    );
+  }
+
+  private constructor(input: Readable, say: (text: string) => void, terminal: Interface) {
+    this.#input = input;
+    this.#say = say;
+    this.#terminal = terminal;
+    terminal
+      .on('line', (line) => {
+        if (this.#asked === undefined) this.#lines.push(line);
+        else this.#answer(line);
+      })
+      .once('SIGINT', () => {
+        // The terminal is as it was by the time of 'close'.
+        terminal.once('close', () => process.kill(process.pid, 'SIGINT')).close();
+      })
+      .once('close', () => {
+        this.#isClosed = true;
+        this.#answer(undefined);
+      });
+  }
+
+  /** The next line; `undefined` where none comes. */
+  async ask(question: string): Promise<string | undefined> {
+    this.#say(question);
+    const line = await this.#next();
+    this.#say('\n');
+    return line;
+  }
+
+  /** Forgets what was typed ahead. */
+  forget(): void {
+    this.#lines = [];
+  }
+
+  /** Leaves what was typed ahead in the input. */
+  close(): void {
+    this.#terminal.close();
+    const rest = this.#lines.map((line) => `${line}\n`).join('') + this.#terminal.line;
+    this.#lines = [];
+    giveBack(this.#input, rest);
+  }
+
+  #next(): Promise<string | undefined> {
+    const line = this.#lines.shift();
+    if (line !== undefined || this.#isClosed) return Promise.resolve(line);
+    return new Promise((resolve) => (this.#asked = resolve));
+  }
+
+  #answer(line: string | undefined): void {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    asked?.(line);
+  }
+}
+
+/** The first line of a pipe; what comes behind it stays in `input`. Empty where none comes. */
+export async function firstLine(input: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of input.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     const newline = chunk.indexOf('\n');
@@ -64,5 +116,5 @@ async function firstLine(input: Readable): Promise<string> {
 }
 
 function giveBack(input: Readable, rest: string | Buffer): void {
-  if (rest.length > 0) input.unshift(rest);
+  if (rest.length > 0 && !input.readableEnded) input.unshift(rest);
 }

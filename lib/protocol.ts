@@ -102,6 +102,12 @@ export function error(code: ErrorCode, subject: string, explanation: string): st
   return subject === '' ? `! ${code}: ${explanation}\n` : `! ${code} ${subject}: ${explanation}\n`;
 }
 
+/** What a line says if it is a refusal or an error, as `error` writes it. */
+export function errorOf(line: string): { code: string; subject: string; why: string } | undefined {
+  const [, code, subject = '', why] = /^! ([a-z-]+)(?: (.*?))?: (.*)$/s.exec(line) ?? [];
+  return code === undefined || why === undefined ? undefined : { code, subject, why };
+}
+
 export function welcome(name: string): string {
   return `* welcome ${name}\n`;
 }

@@ -35,10 +35,11 @@ import { PendingTotal } from './pending-total.ts';
 import { reader } from './reader.ts';
 import { HANDSHAKES } from './secure.ts';
 import type { Connection, Session } from './session.ts';
-import { type Shutdown, shutdownOf } from './shutdown.ts';
+import { type Shutdown, shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { vanished } from './tcp-table.ts';
 import { TurnShare } from './turn-share.ts';
+import { Trouble } from './trouble.ts';
 import { Turn } from './turn.ts';
 import { type Outflow, writer } from './writer.ts';
 
@@ -88,23 +89,34 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
 /**
  * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a shutdown
  * has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails where the address
- * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none.
+ * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none. Where
+ * `shutdown$`, `connections$` or `reload$` fails, that begins a shutdown, and it fails with their error after `drained`.
+ * What an observer throws is reported as RxJS reports what nobody handles, and changes nothing here.
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
     const settings = withinLimits(serverOptions(options));
-    const { drain$: signal$, deadline$ } = shutdownOf(settings.shutdown$, settings.drainTimeout);
+    const trouble = new Trouble();
+    const watched$ = trouble.in(signalsOf(settings.shutdown$));
+    const { drain$: signal$, deadline$ } = shutdownOf(
+      signalOrElse(watched$, trouble.came$),
+      settings.drainTimeout,
+    );
+    const reload$ = trouble.in(settings.reload$ ?? EMPTY);
     const tally = new Tally();
     const whole = new PendingTotal(settings.maxPendingTotal);
-    settings.meter?.attach(tally.open, whole);
+    if (settings.meter !== undefined) out.add(settings.meter.attach(tally.open, whole));
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
 
     const { connections$ = EMPTY } = settings;
-    const arrivals$ = entrance(settings, credentialsOf(settings, tell, out), () => tally.open.size, tell);
+    const credentials$ = credentialsOf({ ...settings, reload$ }, tell, out);
+    const arrivals$ = entrance(settings, credentials$, () => tally.open.size, tell);
     // The program's own come first: what they are called is theirs.
-    const own$ = connections$.pipe(map((connection) => enter(connection, { through: 'in-process' })));
+    const own$ = trouble.in(
+      connections$.pipe(map((connection) => enter(connection, { through: 'in-process' }))),
+    );
     const sessions$ = merge(own$, arrivals$).pipe(
       takeUntil(signal$),
       tap((session) => {
@@ -134,7 +146,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     };
     const share = new TurnShare();
     const read = (session: Session) => reader(session, settings, share);
-    const admit = admissionOf(settings, tell, out);
+    const admit = admissionOf({ ...settings, reload$ }, tell, out);
     const run$ = pipeline(sessions$, {
       drain$: signal$.pipe(switchMap(beginDrain)),
       deadline$,
@@ -158,6 +170,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     return concat(
       run$,
       defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
+      defer(() => trouble.outcome()),
     ).subscribe(out);
   }).pipe(tap((event) => options.meter?.observe(event)));
 }
@@ -237,7 +250,7 @@ const DAY = 24 * 60 * 60 * 1000;
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
 
-/** Descriptors kept free for all that is no session: refused connections, the log, files to look into. */
+/** Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files. */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;
 
 /**

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Observable, type Subscriber } from 'rxjs';
 import { showAddress } from './endpoint.ts';
 import type { EndReason } from './protocol.ts';
+import { Stranger } from './stranger.ts';
 
 /** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
 export interface Connection extends Duplex {
@@ -69,6 +70,8 @@ export class Session {
   delivered = 0;
   /** When what it said last was read, in ms; kept by the reader where latencies are measured. */
   readAt: number | undefined = undefined;
+  /** Since when its peer takes nothing though something waits for it, in ms; kept by whoever watches that. */
+  stuckSince: number | undefined = undefined;
   /** The reader's side, as long as there is one. */
   intake: Intake = CLOSED;
   #over: Subscriber<void> | undefined;
@@ -78,6 +81,8 @@ export class Session {
   #holds = 0;
   #isRead = true;
   #isDeferred = false;
+  /** Recipients that it is held for. Made when it is first held: most sessions never are. */
+  #heldFor: Set<Session> | undefined;
   #heldSince = 0;
   #heldBefore = 0;
 
@@ -125,7 +130,7 @@ export class Session {
 
   /** Whether the peer is kept waiting: its silence says nothing then. */
   get held(): boolean {
-    return this.#holds > 0;
+    return this.#holds > 0 && this.intake !== CLOSED;
   }
 
   /** Bytes that were read from the peer and are not let in yet. */
@@ -138,16 +143,38 @@ export class Session {
     return this.#heldBefore + (this.held ? performance.now() - this.#heldSince : 0);
   }
 
-  /** Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down. */
-  hold(): void {
-    if (!this.held) this.#heldSince = performance.now();
+  /**
+   * Whether the peer cannot be blamed for taking nothing: one that writes before it reads on is kept waiting itself, for
+   * somebody who goes on. Where none of those that wait for each other has taken anything for `patience` ms, no one is
+   * excused, so that one of them is cut off and the others go on.
+   */
+  isExcused(patience: number): boolean {
+    const since = performance.now() - patience;
+    // What is added on the way is gone through as well.
+    const chain = new Set<Session>([this]);
+    for (const one of chain) {
+      if (one.stuckSince === undefined || one.stuckSince > since) return true;
+      one.#heldFor?.forEach((recipient) => chain.add(recipient));
+    }
+    return false;
+  }
+
+  /**
+   * Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down.
+   *
+   * @param recipient for whose sake, if for somebody's
+   */
+  hold(recipient?: Session): void {
+    if (this.#holds === 0) this.#heldSince = performance.now();
     this.#holds += 1;
+    if (recipient !== undefined) (this.#heldFor ??= new Set()).add(recipient);
     if (this.intake !== CLOSED) this.socket.pause();
   }
 
-  release(): void {
+  release(recipient?: Session): void {
     this.#holds -= 1;
-    if (this.held) return;
+    if (recipient !== undefined) this.#heldFor?.delete(recipient);
+    if (this.#holds > 0 || this.intake === CLOSED) return;
     this.#heldBefore += performance.now() - this.#heldSince;
     this.#flow();
     this.intake.resume();
@@ -171,13 +198,12 @@ export class Session {
   /** Stops reading for good, but for what the process has read already. */
   stopReading(): void {
     this.#isRead = false;
-    this.socket.pause();
+    const { socket } = this;
+    socket.pause();
     // A stream may have more and more to read: what it has now is what counts.
-    for (let left = this.socket.readableLength; left > 0;) {
-      const chunk = this.socket.read() as Buffer | null;
-      if (chunk === null) break;
-      left -= chunk.length;
-    }
+    if (socket instanceof Stranger) socket.catchUp();
+    let left = socket.readableLength;
+    while (left > 0) left -= (socket.read() as Buffer | null)?.length ?? left;
     this.intake.stop();
   }
 
@@ -193,6 +219,7 @@ export class Session {
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
   discard(): void {
+    this.#heldBefore = this.heldFor;
     this.intake = CLOSED;
     this.socket.resume();
   }

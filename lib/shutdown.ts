@@ -4,6 +4,7 @@ import {
   Observable,
   ReplaySubject,
   asapScheduler,
+  filter,
   fromEvent,
   isObservable,
   map,
@@ -14,6 +15,7 @@ import {
   switchMap,
   take,
   throttle,
+  tap,
   timer,
 } from 'rxjs';
 
@@ -45,6 +47,23 @@ export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: num
       take(1),
     ),
   };
+}
+
+/**
+ * `signal`, and what begins a shutdown beside it. Whichever comes first begins it; who begins one that has begun already
+ * does not mean a second value, which would cut it short.
+ */
+export function signalOrElse(
+  signal: ShutdownSignal | undefined,
+  else$: Observable<unknown>,
+): Observable<unknown> {
+  let begun = false;
+  const theirs$ = signalsOf(signal).pipe(filter((_, index) => index > 0 || !begun));
+  return merge(else$.pipe(filter(() => !begun)), theirs$).pipe(
+    tap(() => {
+      begun = true;
+    }),
+  );
 }
 
 /** What a shutdown signal tells, as an Observable. */

@@ -1,8 +1,8 @@
-import { Subject, filter, merge, tap } from 'rxjs';
+import { Subject } from 'rxjs';
 import type { DrainReport, ServerEvent } from './events.ts';
 import type { ServerOptions } from './options.ts';
 import { chatServer } from './server.ts';
-import { signalsOf } from './shutdown.ts';
+import { signalOrElse } from './shutdown.ts';
 
 /** A chat server that listens. */
 export interface RunningServer {
@@ -13,8 +13,8 @@ export interface RunningServer {
   /** All of its endpoints, as one writes them. */
   readonly endpoints: readonly string[];
   /**
-   * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another way. Left
-   * unhandled, that rejection ends the program, as any does.
+   * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another way, or when
+   * something that the program gave it failed, once what was accepted is delivered. Left unhandled, that rejection ends the program, as any does.
    */
   readonly closed: Promise<DrainReport>;
   /**
@@ -31,31 +31,36 @@ export interface RunningServer {
  * came before the server listened.
  *
  * @param options as for `chatServer`; a first value of `shutdown$` that comes after `close` changes nothing
- * @param onEvent hears each event of `chatServer`
+ * @param onEvent hears each event of `chatServer`. What it throws begins a shutdown, as `close` does, and is what the promise,
+ *   or `closed`, is rejected with once the server is drained; it hears of nothing more.
  */
 export function startChatServer(
   options: Partial<ServerOptions> = {},
   onEvent: (event: ServerEvent) => void = () => {},
 ): Promise<RunningServer> {
   return new Promise((resolve, reject) => {
-    let begun = false;
     const close$ = new Subject<void>();
-    // Who begins a shutdown that has begun does not mean its second value, which would cut it short.
-    const theirs$ = signalsOf(options.shutdown$).pipe(filter((_, index) => index > 0 || !begun));
-    const shutdown$ = merge(close$, theirs$).pipe(
-      tap(() => {
-        begun = true;
-      }),
-    );
+    const shutdown$ = signalOrElse(options.shutdown$, close$);
+    let bug: { readonly failure: unknown } | undefined;
+    const tell = (event: ServerEvent) => {
+      if (bug !== undefined) return;
+      try {
+        onEvent(event);
+      } catch (failure) {
+        bug = { failure };
+        close$.next();
+      }
+    };
     const missing = Math.max(1, options.listen?.length ?? 0);
     const endpoints = new Set<string>();
     let fail = reject;
+    let report: DrainReport | undefined;
     const closed = new Promise<DrainReport>((drained, failed) => {
       chatServer({ ...options, shutdown$ }).subscribe({
         next: (event) => {
-          onEvent(event);
-          if (event.type === 'drained') drained(event.report);
-          if (event.type !== 'listening') return;
+          tell(event);
+          if (event.type === 'drained') report = event.report;
+          if (event.type !== 'listening' || bug !== undefined) return;
           endpoints.add(event.endpoint);
           if (endpoints.size < missing) return;
           fail = failed;
@@ -73,12 +78,14 @@ export function startChatServer(
           fail(failure);
         },
         complete: () => {
-          fail(new Error('the shutdown came before the server listened'));
+          if (bug !== undefined) fail(bug.failure);
+          else if (report !== undefined) drained(report);
+          reject(new Error('the shutdown came before the server listened'));
         },
       });
     });
     const close = () => {
-      if (!begun) close$.next();
+      close$.next();
       return closed;
     };
     const dispose = async () => {

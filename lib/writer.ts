@@ -93,7 +93,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#session = session;
     this.#options = options;
     this.#outflow = outflow;
-    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole);
+    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
     this.#outlet = new Outlet(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
     this.#stopwatch = meter && new Stopwatch(meter.latency);
   }

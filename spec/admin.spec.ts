@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import {
   type AdminEvent,
   Meter,
@@ -95,7 +95,7 @@ describe('the admin endpoint', () => {
     await admin.until('/readyz', 'ready\n');
   });
 
-  test('that fails to accept a connection says so, and the server goes on', async () => {
+  test('that fails to accept a connection, or to tell the metrics, says so, and the server goes on', async () => {
     const created = jest.spyOn(http, 'createServer');
     const meter = new Meter();
     const server$ = chatServer({ port: 0, meter });
@@ -111,6 +111,13 @@ describe('the admin endpoint', () => {
     expect(await new Admin(admin?.type === 'admin' && admin.port).get('/readyz')).toMatchObject({
       status: 200,
     });
+    jest.spyOn(meter, 'read').mockImplementationOnce(() => {
+      throw new Error('a bug');
+    });
+    const asked = new Admin(admin?.type === 'admin' && admin.port);
+    expect(await asked.get('/metrics')).toMatchObject({ status: 500 });
+    expect(events.at(-1)).toEqual({ type: 'admin-failing', message: 'no metrics: a bug' });
+    expect(await asked.get('/metrics')).toMatchObject({ status: 200 });
     running.unsubscribe();
     await until(() => !listener.listening, 'the endpoint to end');
   });
@@ -155,6 +162,60 @@ describe('the admin endpoint', () => {
     const second = new Program(['--port', String(server.port), '--admin', '0']);
     expect(await second.exit()).toBe(1);
     expect(second.stderr).toMatch(/^a-chat: [^\n]*EADDRINUSE[^\n]*\n$/);
+  });
+
+  test('knows what is asked of it as of a proxy', async () => {
+    const { admin } = await serve();
+    expect(await admin.get('http://chat.example:9090/readyz?verbose')).toMatchObject({ text: 'ready\n' });
+    expect(await admin.get('HTTP://chat.example')).toMatchObject({ status: 404 });
+    expect(await admin.get('//healthz')).toMatchObject({ status: 404 });
+  });
+
+  test('answers, and lets people in, however many hold on to its connections', async () => {
+    const few = ['sh', '-c', 'ulimit -n 300; exec "$0" "$@"'];
+    const server = new Program(['--port', '0', '--admin', '0'], {}, few);
+    const port = Number((await server.logged('admin')).port);
+    const chat = Number((await server.logged('listening')).port);
+    const idle = Array.from({ length: 340 }, () =>
+      connect(port, '127.0.0.1')
+        .on('error', () => {})
+        .resume(),
+    );
+    idle.forEach((socket, index) => index % 2 > 0 && socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n'));
+    try {
+      await until(() => idle.filter(({ closed }) => closed).length >= 340 - 32, 'most to be closed');
+      expect(await new Admin(port).get('/healthz')).toMatchObject({ status: 200 });
+      await login({ port: chat }, 'alice');
+      // Whoever asks nothing is not waited for.
+      await until(() => idle.every(({ closed }) => closed), 'all to be closed', 20_000);
+      expect(server.log.map(({ event }) => event)).not.toContain('failing');
+    } finally {
+      for (const socket of idle) socket.destroy();
+    }
+  });
+
+  test('answers what is asked at once in order, and does not pile up answers that nobody reads', async () => {
+    const { server, admin } = await serve();
+    const ask = (path: string) => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`;
+    const port = Number((await server.logged('admin')).port);
+    const some = connect(port, '127.0.0.1');
+    let answers = '';
+    some.on('data', (data: Buffer) => (answers += data.toString()));
+    some.write(ask('/healthz') + ask('/readyz') + ask('/nothing'));
+    await until(() => answers.includes('there are'), 'the answers');
+    expect(answers.match(/^(ok|ready|there are)/gm)).toEqual(['ok', 'ready', 'there are']);
+    some.destroy();
+
+    const before = (await admin.samples()).get('process_resident_memory_bytes') ?? 0;
+    const rude = Array.from({ length: 20 }, () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      socket.pause().write(ask('/metrics').repeat(5000));
+      return socket;
+    });
+    for (let round = 0; round < 20; round += 1) await admin.get('/healthz');
+    const after = (await admin.samples()).get('process_resident_memory_bytes') ?? 0;
+    for (const socket of rude) socket.destroy();
+    expect(after - before).toBeLessThan(100 * 2 ** 20);
   });
 
   test('does not answer on the chat port', async () => {

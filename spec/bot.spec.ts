@@ -15,7 +15,7 @@ import {
   tap,
   throwError,
 } from 'rxjs';
-import { type Heard, type Said, bot } from '../lib/index.ts';
+import { type Heard, type Refusal, type Said, bot } from '../lib/index.ts';
 import { account, accountsFile, removeDirectories } from './support/accounts.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -55,12 +55,72 @@ describe('a bot', () => {
     const alice = await server.login('alice');
     const bob = await server.login('bob');
     said$.next(said);
-    said$.next({ to: 'alice\n/quit', text: '' });
     said$.next({ to: 'alice', text: 'last' });
     await alice.heard('last\n');
     const line = 'from news: first alice: forged /quit';
     expect(alice.lines.slice(1)).toEqual([line, 'from news: last']);
     await bob.heard(`${line}\n`);
+  });
+
+  it.each([
+    '/quit now',
+    'alice\n/quit',
+    'alice, bob',
+    'alice: forged',
+    '',
+    ' ',
+    '#tea',
+    '@1 alice',
+    'a\u0007',
+    'a'.repeat(65),
+  ])('writes to names only: %j is an error', async (to) => {
+    const failures: unknown[] = [];
+    config.onUnhandledError = (failure) => failures.push(failure);
+    const said$ = new Subject<Said>();
+    const server = await Server.start({ connections$: bot('news', () => said$) });
+    const alice = await server.login('alice');
+    said$.next({ to, text: 'hello' });
+    said$.next({ to: ['alice', to], text: 'hello' });
+    const refusals: Refusal[] = [];
+    said$.next({ to, text: 'hello', onTaken: (list) => refusals.push(...list) });
+    said$.next({ to: 'alice', text: '/quit' });
+    await alice.heard('from news: /quit\n');
+    expect(alice.lines.slice(1)).toEqual(['from news: /quit']);
+    expect(refusals).toMatchObject([{ code: 'name-invalid' }]);
+    await until(() => failures.length === 2, 'the failures');
+    expect(failures.every((failure) => failure instanceof RangeError)).toBe(true);
+    expect(server.all('left')).toEqual([]);
+  });
+
+  it('hears what became of what it said', async () => {
+    const said$ = new Subject<Said>();
+    const server = await Server.start({ connections$: bot('news', () => said$), maxLine: 200 });
+    await server.login('alice');
+    const say = (to: string | string[], text = 'hello') =>
+      new Promise<string[]>((resolve) => {
+        const onTaken = (refusals: readonly Refusal[]) => {
+          resolve(refusals.map(({ code, subject }) => `${code} ${subject}`));
+        };
+        said$.next({ to, text, onTaken });
+      });
+    said$.next({ to: 'nobody', text: 'of this nobody hears' });
+    const answers = Promise.all([
+      say('alice'),
+      say(['bob', 'alice', 'carol']),
+      say('alice', 'x'.repeat(300)),
+      say('alice', ''),
+      say('alice', '* pong'),
+    ]);
+    expect(await answers).toEqual([
+      [],
+      ['not-connected bob', 'not-connected carol'],
+      ['line-too-long 200'],
+      [],
+      [],
+    ]);
+    const last = say('alice');
+    server.unsubscribe();
+    expect(await last).toEqual(['ended ']);
   });
 
   it('needs no password where others do, and gives its name to an account of that name', async () => {
@@ -87,8 +147,10 @@ describe('a bot', () => {
 
   it('shares names, room and their refusals with everybody', async () => {
     const twins$ = merge(bot('echo', echo), bot('echo', echo));
-    const server = await Server.start({ connections$: twins$, maxConnections: 3 });
+    const server = await Server.start({ connections$: twins$, maxConnections: 2 });
     await server.told('refused', ({ code, name }) => code === 'name-taken' && name === 'echo');
+    // What it says further would be tried as names.
+    await server.told('left', ({ name }) => name === undefined);
     const alice = await server.login('alice');
     alice.send('echo: still the first\n');
     await alice.heard('from echo: still the first\n');

@@ -675,7 +675,7 @@ describe('the log', () => {
         level: warn,
         event: 'admin-failing',
         message: 'accept EMFILE',
-        msg: 'the admin endpoint cannot accept a connection: accept EMFILE',
+        msg: 'the admin endpoint fails: accept EMFILE',
       },
       {
         level: info,

@@ -1,6 +1,7 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { ConnectionError, chat } from '../lib/client.ts';
+import { ConnectionError, LoginError, chat } from '../lib/client.ts';
+import { loginAs, loginTyped } from '../lib/login.ts';
 import type { Target } from '../lib/target.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
@@ -101,6 +102,43 @@ describe('a-chat connect', () => {
     expect(carol.stdout).toBe('* welcome carol\n* who 1: carol\n* closing eof: accepted 0, delivered 0\n');
   });
 
+  test.each([
+    ['taken', 'bob', 'bob: my secret\ncarol\n', /^! name-taken bob: [^\n]+\n$/],
+    ['none', 'a:b', 'bob: my secret\ncarol\n', /^! name-invalid a:b: [^\n]+\n$/],
+    ['typed and taken', undefined, '\n bob\nbob: my secret\ncarol\n', /^! name-taken bob: [^\n]+\n$/],
+    ['typed and none', undefined, 'a:b\nbob: my secret\ncarol\n', /^! name-invalid a:b: [^\n]+\n$/],
+  ])('sends nothing more where its name is %s, and exits with 3', async (_what, name, input, answer) => {
+    const server = await serve();
+    const bob = await login(server.port, 'bob');
+    const program = connectTo(server.port, ...(name === undefined ? [] : ['--name', name]));
+    program.send(input);
+    expect(await program.exit()).toBe(3);
+    expect(program.stdout).toMatch(answer);
+    expect(program.stderr).toBe(`a-chat: ${program.stdout}`);
+    await bob.settled();
+    expect(bob.text).not.toContain('secret');
+    const names = server.log.filter(({ event }) => event === 'joined' || event === 'refused');
+    expect(names).toHaveLength(2);
+  });
+
+  test('sends nothing where there is no room, and exits with 1', async () => {
+    const { port } = await Program.serve('--max-connections', '1');
+    await login(port, 'bob');
+    const program = connectTo(port, '--name', 'alice');
+    program.send('bob: hello\n');
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toMatch(/^a-chat: ! server-full: [^\n]+\n$/);
+  });
+
+  test('talks to a server that says nothing of itself', async () => {
+    const { port } = await Program.serve('--plain');
+    const alice = connectTo(port, '--name', 'alice');
+    alice.send('alice: hello\n');
+    alice.end();
+    expect(await alice.exit()).toBe(0);
+    expect(alice.stdout).toBe('from alice: hello\n');
+  });
+
   test('half-closes at the end of its input and still prints all that is on its way', async () => {
     const { port } = await serve();
     const count = 20_000;
@@ -123,7 +161,10 @@ describe('a-chat connect', () => {
     let heard = '';
     const port = await listening((socket) => {
       server = socket;
-      socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+      socket.on('data', (chunk: Buffer) => {
+        socket.write('* welcome alice\n');
+        heard += chunk.toString();
+      });
     });
     const alice = connectTo(port, '--name', 'alice');
     alice.end();
@@ -132,7 +173,7 @@ describe('a-chat connect', () => {
     expect(alice.result).toBeUndefined();
     server?.end('the last word\n');
     expect(await alice.exit()).toBe(0);
-    expect(alice.stdout).toBe('the last word\n');
+    expect(alice.stdout).toBe('* welcome alice\nthe last word\n');
   });
 
   test('ends with the server, after its closing line, while its input is still open', async () => {
@@ -197,17 +238,20 @@ describe('chat', () => {
   test('sends the name, then the input, and is done when the server has ended', async () => {
     let heard = '';
     const port = await listening((socket) => {
-      socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+      socket.on('data', (chunk: Buffer) => {
+        if (heard === '') socket.write('* welcome alice\n');
+        heard += chunk.toString();
+      });
       socket.on('end', () => socket.end('* closing eof: accepted 1, delivered 0\n'));
     });
     const input = new PassThrough();
     const output = new PassThrough();
     const printed = collected(output);
-    const done = chat(at(port), 'alice', input, output);
+    const done = chat(at(port), loginAs('alice'), input, output);
     input.end('bob: hello\n');
     await done;
     expect(heard).toBe('alice\nbob: hello\n');
-    expect(printed()).toBe('* closing eof: accepted 1, delivered 0\n');
+    expect(printed()).toBe('* welcome alice\n* closing eof: accepted 1, delivered 0\n');
     // The output is the caller's, who may have more to print.
     expect(output.writableEnded).toBe(false);
   });
@@ -215,11 +259,14 @@ describe('chat', () => {
   test('sends no name that was not given', async () => {
     let heard = '';
     const port = await listening((socket) => {
-      socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+      socket.on('data', (chunk: Buffer) => {
+        socket.write('* welcome carol\n');
+        heard += chunk.toString();
+      });
       socket.on('end', () => socket.end());
     });
     const input = new PassThrough();
-    const done = chat(at(port), undefined, input, new PassThrough());
+    const done = chat(at(port), loginTyped(input), input, new PassThrough());
     input.end('carol\n');
     await done;
     expect(heard).toBe('carol\n');
@@ -233,7 +280,7 @@ describe('chat', () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const printed = collected(output);
-    await chat(at(port), undefined, input, output);
+    await expect(chat(at(port), loginTyped(input), input, output)).rejects.toThrow(LoginError);
     expect(printed()).toBe('bye\n');
     expect(input.destroyed).toBe(true);
   });
@@ -253,13 +300,13 @@ describe('chat', () => {
     output.once('pipe', () => {
       output.destroy(new Error('broken pipe'));
     });
-    await chat(at(port), undefined, new PassThrough(), output);
+    await chat(at(port), loginAs('alice'), new PassThrough(), output);
     await until(() => hungUp, 'the client to hang up');
   });
 
   test('rejects in a line where nobody listens, and knows the error of Node', async () => {
     const port = await freePort();
-    const refused = await chat(at(port), 'alice', new PassThrough(), new PassThrough()).catch(
+    const refused = await chat(at(port), loginAs('alice'), new PassThrough(), new PassThrough()).catch(
       (failure: unknown) => failure,
     );
     expect(refused).toBeInstanceOf(ConnectionError);

@@ -70,6 +70,18 @@ test('the chat and an HTTP server end together, and what was posted is delivered
   const url = `http://127.0.0.1:${httpPort}/alice`;
   expect((await fetch(url, { method: 'POST', body: 'two\nlines' })).status).toBe(202);
   await alice.heard('from web: two lines\n');
+  const status = async (path: string, method = 'POST') =>
+    (
+      await fetch(`http://127.0.0.1:${httpPort}/${path}`, {
+        method,
+        ...(method === 'POST' && { body: 'hello' }),
+      })
+    ).status;
+  for (const path of ['%2Fquit%20now', '', 'alice,bob', 'alice:', 'alice%0A%2Fquit', '%FF', '%']) {
+    expect([path, await status(path)]).toEqual([path, 400]);
+  }
+  expect(await status('bob')).toBe(404);
+  expect(await status('alice', 'GET')).toBe(405);
 
   let finish = () => {};
   const body = new ReadableStream<Uint8Array>({

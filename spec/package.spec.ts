@@ -12,6 +12,8 @@ interface Manifest {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly allowScripts: Readonly<Record<string, boolean>>;
 }
 
 /** ms that npm may take. */
@@ -19,7 +21,10 @@ const NPM = 300_000;
 
 const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
 
-const { version, dependencies, devDependencies } = JSON.parse(
+/** Scripts that npm runs for whoever installs a package, or warns of. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
+
+const { version, dependencies, devDependencies, scripts, allowScripts } = JSON.parse(
   readFileSync('package.json', 'utf8'),
 ) as Manifest;
 
@@ -85,6 +90,21 @@ describe('the package', () => {
     const needed = [...modules].flatMap((module) => [`${module}.js`, `${module}.d.ts`]);
     needed.push('LICENSE', 'README.md', 'package.json', 'lib/main.js');
     expect([...files].sort()).toEqual(needed.sort());
+  });
+
+  it('runs nothing for whoever installs it', () => {
+    expect(INSTALL_SCRIPTS.filter((name) => name in scripts)).toEqual([]);
+  });
+
+  it('is built without the install scripts of what builds it, and says so of each', () => {
+    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+      packages: Record<string, { hasInstallScript?: boolean; os?: readonly string[] }>;
+    };
+    const scripted = Object.entries(packages).filter(
+      ([, { hasInstallScript, os }]) => hasInstallScript === true && (os?.includes('linux') ?? true),
+    );
+    const names = scripted.map(([path]) => path.replace(/^.*node_modules\//, ''));
+    expect(allowScripts).toEqual(Object.fromEntries(names.map((name) => [name, false])));
   });
 
   it('depends on what it imports, and on nothing else', () => {
