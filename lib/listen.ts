@@ -97,6 +97,8 @@ function connections(
     const servers: Server[] = [];
     let release = () => {};
     const make = () => {
+      // Whoever unsubscribed while the addresses were looked up does not want to listen any more.
+      if (out.closed) throw new Error('unsubscribed');
       const server = createServer(socketOptions(options.keepAlive), (socket) => {
         out.next(socket);
       });
