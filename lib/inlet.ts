@@ -102,7 +102,9 @@ export class Inlet implements Worker {
   #run(): boolean {
     while (this.#waiting.length > 0) {
       if (this.#session.held) return false;
-      if (!this.#share.isLeft) return this.#defer(this.#bytes <= SMALL_BYTES ? 'small' : 'late');
+      if (!this.#share.hasTimeFor(this.#bytes)) {
+        return this.#defer(this.#bytes <= SMALL_BYTES ? 'small' : 'late');
+      }
       if (!this.#passOne()) return this.#makeWay();
     }
     if (this.#end !== undefined) this.#beyond.finish(this.#end);
@@ -129,7 +131,7 @@ export class Inlet implements Worker {
     else this.#waiting[0] = piece.subarray(end);
     this.#isPassing = true;
     this.#isGivenBack = false;
-    this.#beyond.pass(piece === overlong ? piece : piece.subarray(0, end));
+    this.#beyond.pass(piece === overlong || end === piece.length ? piece : piece.subarray(0, end));
     this.#isPassing = false;
     return !this.#isGivenBack;
   }

@@ -1,6 +1,10 @@
 /** ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their turn. */
 const SHARE_MS = 20;
 
+/** Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own. */
+const LOOK_BYTES = 16 * 1024;
+const PIECE_BYTES = 2048;
+
 /** Somebody who has work that waits. */
 export interface Worker {
   /** Does some of it, and comes back later for what is left. */
@@ -20,6 +24,9 @@ type Queues = Record<Rank, Worker[]>;
 export class TurnShare {
   readonly #share: number;
   #began: number | undefined;
+  #isUsedUp = false;
+  /** Bytes since one looked at the clock, which takes longer than to take a short line. */
+  #unlooked = 0;
   #queues: Queues = { small: [], late: [], busy: [] };
 
   /** @param share ms of a turn */
@@ -27,9 +34,15 @@ export class TurnShare {
     this.#share = share;
   }
 
-  /** Whether there is time left in this turn. */
-  get isLeft(): boolean {
-    return performance.now() - this.#begin() < this.#share;
+  /** Whether there is time left in this turn for a piece of work of so many bytes. */
+  hasTimeFor(bytes: number): boolean {
+    this.#unlooked += PIECE_BYTES + bytes;
+    if (this.#unlooked >= LOOK_BYTES && !this.#isUsedUp) {
+      this.#unlooked = 0;
+      const began = this.#begin();
+      this.#isUsedUp = performance.now() - began >= this.#share;
+    }
+    return !this.#isUsedUp;
   }
 
   /** Has `worker` work in a later turn. */
@@ -49,6 +62,7 @@ export class TurnShare {
 
   readonly #nextTurn = (): void => {
     this.#began = undefined;
+    this.#isUsedUp = false;
     const waiting = this.#queues;
     if (RANKS.every((rank) => waiting[rank].length === 0)) return;
     this.#queues = { small: [], late: [], busy: [] };
@@ -62,7 +76,7 @@ export class TurnShare {
   #work(workers: readonly Worker[]): number {
     let count = 0;
     for (const worker of workers) {
-      if (!this.isLeft) break;
+      if (!this.hasTimeFor(0)) break;
       worker.work();
       count += 1;
     }
