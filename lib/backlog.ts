@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
  * Bytes of memory that a payload takes beside its own, while it waits for one recipient: an entry, an object, a buffer.
  * Measured with messages of a few bytes for recipients that do not read.
  */
-const OVERHEAD_BYTES = 320;
+const OVERHEAD_BYTES = 512;
 
 /** What it costs that a payload waits for one recipient, in bytes of memory. */
 export function costOf({ bytes }: Payload): number {
