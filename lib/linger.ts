@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { look } from './tcp-table.ts';
+import { hasArrived, look } from './tcp-table.ts';
 import { untaken } from './write-queue.ts';
 
 /** A connection that was half-closed. */
@@ -64,7 +64,8 @@ class LingeringClose {
   #isOver = false;
   #queued = Infinity;
   #onItsWay = Infinity;
-  #progress = performance.now();
+  readonly #began = performance.now();
+  #progress = this.#began;
   /** When the peer was found to have all that was for it, and whether it was seen to lack some before. */
   #cleared: number | undefined;
   #wasLacking = false;
@@ -91,12 +92,12 @@ class LingeringClose {
     const queued = untaken(socket);
     const isMoving = queued > 0 && queued < this.#queued;
     this.#queued = queued;
-    if (isMoving || !isAtRisk()) {
+    if (isMoving || !isAtRisk() || (queued === 0 && hasArrived(socket, this.#began))) {
       this.#judge(queued);
       return;
     }
     this.#isAsking = true;
-    void look([socket], distance).then((reading) => {
+    void look([socket], distance, this.#began).then((reading) => {
       this.#isAsking = false;
       // What the kernel took meanwhile counts in both.
       if (!this.#isOver) this.#judge(queued + (reading.rowOf(socket)?.unacknowledged ?? 0));

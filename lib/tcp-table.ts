@@ -13,12 +13,12 @@ import { type Row, RowScan, keyOf } from './tcp-rows.ts';
  */
 
 /** ms that a reading keeps its distance, at most: who waits for it may hold a name. */
-const MOST_DISTANCE_MS = 3000;
+const MOST_DISTANCE_MS = 10_000;
 
 /** How long a reading keeps its distance from the last one, as so many times what that one took. */
 export const DISTANCE = {
-  /** For who can wait: readings then take a hundredth of the loop's time. */
-  patient: 100,
+  /** For who can wait: readings then take a third of a percent of the loop's time. */
+  patient: 300,
   /** For who holds others up. */
   prompt: 20,
   /** Where the server is about to end, and nothing else is to be done. */
@@ -49,8 +49,10 @@ const known = new WeakSet<Duplex>();
 /** One reading of the table. */
 export class Reading {
   readonly #rows = new Map<string, Row>();
+  /** When it began, in ms. */
+  began = -Infinity;
   /** The connections that it is for; `undefined` for all. */
-  readonly #wanted: Set<string> | undefined;
+  #wanted: Set<string> | undefined;
 
   constructor(wanted?: Set<string>) {
     this.#wanted = wanted;
@@ -59,6 +61,10 @@ export class Reading {
   want(socket: Duplex): void {
     const key = keyOfSocket(socket);
     if (key !== undefined) this.#wanted?.add(key);
+  }
+
+  wantAll(): void {
+    this.#wanted = undefined;
   }
 
   /** What is known of the connection; `undefined` where it is not in the table. */
@@ -77,6 +83,7 @@ export class Reading {
 
   /** Reads a page with each step. */
   *steps(): Generator<void> {
+    this.began = performance.now();
     yield* this.#pages('/proc/self/net/tcp');
     yield* this.#pages('/proc/self/net/tcp6');
   }
@@ -103,19 +110,33 @@ export class Reading {
 let ended = -Infinity;
 let cost = 0;
 
+/** The last reading of all connections, for a while: where a server ends there is one for all of its sessions. */
+let whole: Reading | undefined;
+const KEPT_MS = 10_000;
+
 /** The reading that those who ask now will share. */
 let next: Appointment | undefined;
+
+/** A reading of all connections that is not over yet. */
+let underWay: Pick<Appointment, 'reading' | 'done'> | undefined;
 
 /**
  * Asks about connections: resolves with the next reading that begins after the call, soon where little was read lately.
  *
  * @param distance one of `DISTANCE`; the shortest of those who share a reading counts
+ * @param since in ms: a reading of all connections that began later, and is under way, will do
  */
-export function look(sockets: Iterable<Duplex>, distance: number): Promise<Reading> {
+export function look(sockets: Iterable<Duplex>, distance: number, since = Infinity): Promise<Reading> {
+  if (underWay !== undefined && underWay.reading.began > since) return underWay.done;
   next ??= new Appointment();
   for (const socket of sockets) next.reading.want(socket);
   next.notLaterThan(distance);
   return next.done;
+}
+
+/** Whether a reading that is there already shows that all has arrived that was written before `since`, in ms. */
+export function hasArrived(socket: Duplex, since: number): boolean {
+  return whole !== undefined && whole.began > since && whole.rowOf(socket)?.unacknowledged === 0;
 }
 
 /** A reading that is to begin when the time for it has come. */
@@ -136,9 +157,11 @@ class Appointment {
   notLaterThan(distance: number): void {
     if (distance >= this.#distance) return;
     this.#distance = distance;
+    if (distance === DISTANCE.last) this.reading.wantAll();
     clearTimeout(this.#wait);
     const begin = () => {
       next = undefined;
+      if (this.#distance === DISTANCE.last) underWay = { reading: this.reading, done: this.done };
       this.#read(this.reading.steps(), 0);
     };
     const wait = Math.min(distance * cost, MOST_DISTANCE_MS);
@@ -149,6 +172,10 @@ class Appointment {
     const { isOver, spent } = slice(steps, SLICE_MS);
     if (isOver) {
       noteCost(before + spent);
+      if (underWay?.reading === this.reading) {
+        underWay = undefined;
+        keep(this.reading);
+      }
       this.#resolve(this.reading);
     } else {
       setImmediate(() => {
@@ -168,6 +195,13 @@ function slice(steps: Generator<void>, ms: number): { readonly isOver: boolean; 
     spent = performance.now() - began;
   }
   return { isOver, spent };
+}
+
+function keep(reading: Reading): void {
+  whole = reading;
+  setTimeout(() => {
+    if (whole === reading) whole = undefined;
+  }, KEPT_MS).unref();
 }
 
 function noteCost(ms: number): void {
