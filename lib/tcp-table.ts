@@ -237,9 +237,12 @@ function forget(): void {
 /**
  * Of `sessions`, those whose peer must be gone though Node has not noticed: what was sent to it goes unanswered, which
  * TCP keepalive does not look for, or its reset waits behind input that nobody reads because the session is held.
+ *
+ * @param distance one of `DISTANCE`
  */
 export async function vanished<T extends { readonly socket: Duplex; readonly held: boolean }>(
   sessions: Iterable<T>,
+  distance: number = DISTANCE.patient,
 ): Promise<T[]> {
   const all = [...sessions];
   const held = new Set(all.filter((session) => session.held));
@@ -251,14 +254,14 @@ export async function vanished<T extends { readonly socket: Duplex; readonly hel
   };
   const first = await look(
     [...held].map(({ socket }) => socket),
-    DISTANCE.patient,
+    distance,
   );
   const suspects = (first.hasHopeless ? all : [...held]).filter((session) => isGone(first, session));
   if (suspects.length === 0) return [];
   // The system may skip a row of a table that changes while it is read: nobody is condemned for that.
   const second = await look(
     suspects.map(({ socket }) => socket),
-    DISTANCE.patient,
+    distance,
   );
   return suspects.filter((session) => isGone(second, session) && (session.held || !held.has(session)));
 }

@@ -95,8 +95,18 @@ describe.each(WAYS)('a connection over %s', (_way, listener, peer) => {
     const [stuck] = pairs;
     stuck?.here.write(Buffer.alloc(TOO_MUCH));
     await until(() => untaken(stuck?.here ?? new PassThrough()) > 0, 'something to wait');
-    expect(await vanished(pairs.map(({ here }) => ({ socket: here, held: true })))).toEqual([]);
-    expect(await vanished(pairs.map(({ there }) => ({ socket: there, held: true })))).toEqual([]);
+    expect(
+      await vanished(
+        pairs.map(({ here }) => ({ socket: here, held: true })),
+        DISTANCE.last,
+      ),
+    ).toEqual([]);
+    expect(
+      await vanished(
+        pairs.map(({ there }) => ({ socket: there, held: true })),
+        DISTANCE.last,
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -111,12 +121,12 @@ test('A peer whose reset nobody reads, because it is held, has vanished', async 
   there.write(Buffer.alloc(TOO_MUCH));
   await until(() => here.readableLength > 0 && there.bytesRead > 0, 'the connection to fill');
   const session = { socket: here, held: true };
-  expect(await vanished([session])).toEqual([]);
+  expect(await vanished([session], DISTANCE.last)).toEqual([]);
   there.resetAndDestroy();
   let gone: unknown[] = [];
-  while (gone.length === 0) gone = await vanished([session]);
+  while (gone.length === 0) gone = await vanished([session], DISTANCE.last);
   expect(gone).toEqual([session]);
-  expect(await vanished([{ socket: here, held: false }])).toEqual([]);
+  expect(await vanished([{ socket: here, held: false }], DISTANCE.last)).toEqual([]);
 });
 
 test('A peer that never was in the table of this process has not vanished, however long it is held', async () => {
@@ -126,8 +136,8 @@ test('A peer that never was in the table of this process has not vanished, howev
   // As where its socket was handed over from another network namespace.
   Object.defineProperty(here, 'remoteAddress', { value: '192.0.2.1' });
   const session = { socket: here, held: true };
-  expect(await vanished([session])).toEqual([]);
-  expect(await vanished([session])).toEqual([]);
+  expect(await vanished([session], DISTANCE.last)).toEqual([]);
+  expect(await vanished([session], DISTANCE.last)).toEqual([]);
 });
 
 test('one reading serves all who ask before it begins', async () => {
@@ -151,7 +161,7 @@ describe('a socket that the system does not know', () => {
       expect((await look([socket], DISTANCE.last)).rowOf(socket)).toBeUndefined();
       expect(unacknowledgedNow(socket)).toBeUndefined();
       expect(untaken(socket)).toBe(0);
-      expect(await vanished([{ socket, held: true }])).toEqual([]);
+      expect(await vanished([{ socket, held: true }], DISTANCE.last)).toEqual([]);
     }
   });
 
