@@ -1,5 +1,5 @@
 /** ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their turn. */
-const SHARE_MS = 20;
+const SHARE_MS = 40;
 
 /** Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own. */
 const LOOK_BYTES = 16 * 1024;
