@@ -139,6 +139,19 @@ describe('what is said with a login', () => {
     await bob.heard('from alice: 1\nfrom alice: 2\nfrom alice: 3\n');
   });
 
+  it('is taken in order though it is more than is taken at a time', async () => {
+    const server = await Server.start({ accounts: file() });
+    const bob = say(server, 'bob:hunter2\n');
+    await bob.heard('* welcome bob\n');
+    const count = 20_000;
+    const lines = Array.from({ length: count }, (_, index) => `bob:${index}\n`);
+    const alice = say(server, `alice:s3cret\n${lines.join('')}`);
+    alice.end();
+    expect(await alice.whole()).toBe(`* welcome alice\n* closing eof: accepted ${count}, delivered 0\n`);
+    await bob.heard(`from alice: ${count - 1}\n`);
+    expect(bob.text).toBe(['* welcome bob\n', ...lines].join('').replaceAll('bob:', 'from alice: '));
+  });
+
   it('is the next try where the login is refused', async () => {
     const server = await Server.start({ accounts: file() });
     const alice = say(server, 'alice:x\nalice:s3cret\n/ping\n');

@@ -1,4 +1,8 @@
+import fs from 'node:fs';
 import { Ledger } from '../lib/ledger.ts';
+import { sendBufferLimit } from '../lib/send-buffer.ts';
+
+const MB = 2 ** 20;
 
 describe('a ledger', () => {
   it('counts the messages that the last bytes reach into, and never too few', () => {
@@ -30,5 +34,32 @@ describe('a ledger', () => {
       expect(ledger.lastMessages(8 * 2 ** 20)).toBeGreaterThanOrEqual(least);
       expect(ledger.lastMessages(Infinity)).toBeLessThan(3 * least);
     }
+  });
+});
+
+describe('what a ledger goes back', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it.each([4, 32])('is twice the %i MiB that the system may hold of a connection', (limit) => {
+    jest.spyOn(fs, 'readFileSync').mockReturnValue(`4096\t16384\t${limit * MB}\n`);
+    expect(sendBufferLimit()).toBe(limit * MB);
+    const ledger = new Ledger();
+    const piece = 70_000;
+    for (let written = 0; written < 8 * limit * MB; written += piece) ledger.note(piece, 1);
+    expect(ledger.lastMessages(2 * limit * MB)).toBeGreaterThanOrEqual(Math.floor((2 * limit * MB) / piece));
+    expect(ledger.lastMessages(Infinity)).toBeLessThan((5 * limit * MB) / piece);
+  });
+
+  it('is what Linux holds of itself where the system does not say', () => {
+    for (const text of ['', 'nonsense', '1 2']) {
+      jest.spyOn(fs, 'readFileSync').mockReturnValue(text);
+      expect(sendBufferLimit()).toBe(4 * MB);
+    }
+    jest.spyOn(fs, 'readFileSync').mockImplementation(() => {
+      throw new Error('no such file');
+    });
+    expect(sendBufferLimit()).toBe(4 * MB);
   });
 });
