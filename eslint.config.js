@@ -27,7 +27,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session', 'overlap'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files', 'discard'],
 ];
 
 /** Also within a layer no file imports another. */
