@@ -27,7 +27,7 @@ const layers = [
   ['confusables'],
   ['events'],
   ['session', 'overlap'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files', 'stranger', 'guard'],
+  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files', 'discard', 'stranger', 'guard'],
 ];
 
 /** Also within a layer no file imports another. */

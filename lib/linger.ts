@@ -27,10 +27,10 @@ const TALK = 4;
 const EARLY_MS = 2;
 
 /**
- * The lingering close: reads on and discards until the peer closes too. Closing at once would make the kernel answer
- * unread or late input with a reset, which destroys what is on its way. While something is, the peer has the time that
- * any recipient has to take of it; once it has all, it is hung up on when it is silent. Resolves when the socket is
- * closed.
+ * The lingering close: waits until the peer closes too, while what still comes is read and discarded. Closing at once
+ * would make the kernel answer unread or late input with a reset, which destroys what is on its way. While something is,
+ * the peer has the time that any recipient has to take of it; once it has all, it is hung up on when it is silent.
+ * Resolves when the socket is closed.
  *
  * The system is asked what has arrived only where something is at risk and nothing else tells: it knows by a table of
  * all connections, and thousands may end at once.
@@ -50,8 +50,7 @@ export function lingeringClose(lingering: Lingering, patience: Patience): Promis
       .once('close', () => {
         close.stop();
         resolve();
-      })
-      .resume();
+      });
   });
 }
 

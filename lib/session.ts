@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Observable, type Subscriber } from 'rxjs';
+import { discard } from './discard.ts';
 import { showAddress } from './endpoint.ts';
 import type { EndReason } from './protocol.ts';
 import { Stranger } from './stranger.ts';
@@ -221,12 +222,12 @@ export class Session {
   discard(): void {
     this.#heldBefore = this.heldFor;
     this.intake = CLOSED;
-    this.socket.resume();
+    discard(this.socket);
   }
 
   #flow(): void {
     const isOurs = this.intake !== CLOSED;
-    if (!isOurs || (this.#isRead && !this.held && !this.#isDeferred)) this.socket.resume();
+    if (isOurs && this.#isRead && !this.held && !this.#isDeferred) this.socket.resume();
   }
 }
 

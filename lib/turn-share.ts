@@ -23,21 +23,26 @@ type Queues = Record<Rank, Worker[]>;
  */
 export class TurnShare {
   readonly #share: number;
+  readonly #lookBytes: number;
   #began: number | undefined;
   #isUsedUp = false;
   /** Bytes since one looked at the clock, which takes longer than to take a short line. */
   #unlooked = 0;
   #queues: Queues = { small: [], late: [], busy: [] };
 
-  /** @param share ms of a turn */
-  constructor(share = SHARE_MS) {
+  /**
+   * @param share ms of a turn
+   * @param lookBytes bytes of work after which the clock is looked at
+   */
+  constructor(share = SHARE_MS, lookBytes = LOOK_BYTES) {
     this.#share = share;
+    this.#lookBytes = lookBytes;
   }
 
   /** Whether there is time left in this turn for a piece of work of so many bytes. */
   hasTimeFor(bytes: number): boolean {
     this.#unlooked += PIECE_BYTES + bytes;
-    if (this.#unlooked >= LOOK_BYTES && !this.#isUsedUp) {
+    if (this.#unlooked >= this.#lookBytes && !this.#isUsedUp) {
       this.#unlooked = 0;
       const began = this.#begin();
       this.#isUsedUp = performance.now() - began >= this.#share;

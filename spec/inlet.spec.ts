@@ -34,7 +34,13 @@ interface Options {
 }
 
 /** An inlet, and what it let in: a line is a word. */
-function inlet({ share = new TurnShare(SHARE), rate, takes = Infinity, cost = 0, log = [] }: Options = {}) {
+function inlet({
+  share = new TurnShare(SHARE, 0),
+  rate,
+  takes = Infinity,
+  cost = 0,
+  log = [],
+}: Options = {}) {
   const session = new Session(new PassThrough(), { through: 'test' });
   const throttle = rate === undefined ? undefined : new Throttle(session, rate);
   const made = new Inlet(session, throttle, share, {
@@ -210,7 +216,7 @@ describe('the rate of a session', () => {
 
 describe('a turn of the event loop', () => {
   test('is shared: who finds it used up has the next one', async () => {
-    const share = new TurnShare(SHARE);
+    const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     const [one, other] = [inlet({ share, log, cost: SHARE }), inlet({ share, log })];
     one.push('a\n');
@@ -223,7 +229,7 @@ describe('a turn of the event loop', () => {
   });
 
   test('is for who has little first, then for who came late, then for who has had a share', async () => {
-    const share = new TurnShare(SHARE);
+    const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     const long = 'x'.repeat(2000);
     const busy = inlet({ share, log, takes: 1, cost: SHARE });
@@ -237,7 +243,7 @@ describe('a turn of the event loop', () => {
   });
 
   test('that is used up by the first leaves the others in their order for the next ones', async () => {
-    const share = new TurnShare(SHARE);
+    const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...inlet({ share, log, cost: SHARE }) }));
     for (const { name, push } of all) push(`${name}\n`);
@@ -251,7 +257,7 @@ describe('a turn of the event loop', () => {
   });
 
   test('is not for the same one again before others had theirs', async () => {
-    const share = new TurnShare(SHARE);
+    const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     for (const name of ['a', 'b']) {
       const { push } = inlet({ share, log, takes: 1, cost: SHARE });
@@ -262,12 +268,12 @@ describe('a turn of the event loop', () => {
   });
 
   test('has its full share again when it is a new one', async () => {
-    const share = new TurnShare(SHARE);
+    const share = new TurnShare(SHARE, 0);
     now += SHARE / 2;
-    expect(share.isLeft).toBe(true);
+    expect(share.hasTimeFor(1)).toBe(true);
     now += SHARE;
-    expect(share.isLeft).toBe(false);
+    expect(share.hasTimeFor(1)).toBe(false);
     await nextTurn();
-    expect(share.isLeft).toBe(true);
+    expect(share.hasTimeFor(1)).toBe(true);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { Authority } from '../spec/support/certificates.ts';
+import { mebi } from './memory.ts';
 import { type Outcome, type Tls, run } from './run.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -24,25 +25,24 @@ const options = command.opts<{ runs: number; seed: number; scenario?: string; tl
 
 const folder = mkdtempSync(join(tmpdir(), 'torture-'));
 const tls = options.tls === true ? withCertificates() : undefined;
-const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0, lost: 0 };
+const totals = { runs: 0, failed: 0, accepted: 0, received: 0, abandoned: 0, lost: 0, late: 0 };
 
 for (let index = 0; index < options.runs; index += 1) {
   const seed = options.seed + index;
   const name = options.scenario ?? names[seed % names.length] ?? '';
   const scenario = scenarios[name];
   if (scenario === undefined) throw new RangeError(`no scenario '${name}'`);
-  const { accepted, received, abandoned, lost, milliseconds, faults } = await run(scenario, seed, tls).catch(
-    failed,
-  );
+  const outcome = await run(scenario, seed, tls).catch(failed);
+  const { accepted, received, abandoned, lost, isLate, faults, trouble } = outcome;
   totals.runs += 1;
   totals.accepted += accepted;
   totals.received += received;
   totals.abandoned += abandoned;
   totals.lost += lost;
-  const verdict = faults.length === 0 ? 'ok' : 'FAILED';
+  totals.late += Number(isLate);
   console.log(
-    `${name} (seed ${seed}): accepted ${accepted}, received ${received}, abandoned ${abandoned}, ` +
-      `drained in ${(milliseconds / 1000).toFixed(2)} s: ${verdict}`,
+    `${name} (${trouble === undefined ? '' : `${trouble}, `}seed ${seed}): accepted ${accepted}, received ${received}, abandoned ${abandoned}, ` +
+      `${timesOf(outcome)}, ${mebi(outcome.memory)}: ${faults.length === 0 ? 'ok' : 'FAILED'}`,
   );
   if (faults.length === 0) continue;
   totals.failed += 1;
@@ -54,7 +54,7 @@ for (let index = 0; index < options.runs; index += 1) {
 console.log(
   `${totals.runs} runs, ${totals.accepted} messages accepted, ${totals.received} received, ` +
     `${totals.abandoned} abandoned and named, ` +
-    `${totals.lost} lost; ${totals.failed} runs failed`,
+    `${totals.lost} lost, ${totals.late} late; ${totals.failed} runs failed`,
 );
 rmSync(folder, { recursive: true });
 process.exitCode = totals.failed === 0 ? 0 : 1;
@@ -62,10 +62,16 @@ process.exitCode = totals.failed === 0 ? 0 : 1;
 function withCertificates(): Tls {
   const authority = new Authority(folder);
   const { cert, key } = authority.issue('server');
-  const options = ['--listen', 'tls://127.0.0.1:0', '--tls-cert', cert, '--tls-key', key];
-  return { options, ca: authority.ca };
+  return { options: ['--tls-cert', cert, '--tls-key', key], ca: authority.ca };
+}
+
+function timesOf({ drained, deadline, exited }: Outcome): string {
+  const drain = drained === undefined ? 'drained unseen' : `drained in ${drained.toFixed(2)} s`;
+  return `${drain} of ${deadline}, ended after ${exited.toFixed(2)} s`;
 }
 
 function failed(failure: unknown): Outcome {
-  return { accepted: 0, received: 0, abandoned: 0, lost: 0, milliseconds: 0, faults: [String(failure)] };
+  const nothing = { accepted: 0, received: 0, abandoned: 0, lost: 0, memory: 0 };
+  const times = { drained: undefined, deadline: 0, exited: 0, isLate: false, trouble: undefined };
+  return { ...nothing, ...times, faults: [String(failure)] };
 }

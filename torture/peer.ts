@@ -1,7 +1,7 @@
 import { type Socket, connect } from 'node:net';
 import { connect as secure } from 'node:tls';
 import { until } from '../spec/support/until.ts';
-import { Transcript } from './transcript.ts';
+import { type Hearing, Transcript } from './transcript.ts';
 
 export interface Habits {
   /** Reads one chunk in so many ms. */
@@ -12,6 +12,8 @@ export interface Habits {
   readonly typesEvery?: number;
   /** Leaves its side open when the server has closed its own. */
   readonly neverHangsUp?: boolean;
+  /** Its own address, if it is not to be any. */
+  readonly address?: string;
 }
 
 /** Where the server is, and whose word is taken for that if it is reached with TLS. */
@@ -26,9 +28,11 @@ const BURST = 200;
 /** A peer over a real socket that floods its targets with numbered lines, in turn, and checks what it is sent. */
 export class Peer {
   readonly name: string;
-  readonly transcript = new Transcript();
+  readonly transcript: Transcript;
   ended = false;
   closed = false;
+  /** Its own, as long as it has been connected. */
+  port: number | undefined;
   readonly #socket: Socket;
   /** The same, or what is below it. */
   readonly #plain: Socket;
@@ -38,10 +42,14 @@ export class Peer {
   #reading: NodeJS.Timeout | undefined;
   #typing: NodeJS.Timeout | undefined;
 
-  constructor({ port, ca }: Place, name: string, habits: Habits = {}) {
+  constructor({ port, ca }: Place, name: string, habits: Habits = {}, hearing: Hearing = {}) {
     this.name = name;
+    this.transcript = new Transcript(hearing);
     this.#habits = habits;
-    const plain = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const { address } = habits;
+    const from = address === undefined ? {} : { localAddress: address };
+    const plain = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true, ...from });
+    plain.once('connect', () => (this.port = plain.localPort));
     const socket = ca === undefined ? plain : secure({ socket: plain, host: '127.0.0.1', ca });
     this.#plain = plain;
     this.#socket = socket;
@@ -83,15 +91,24 @@ export class Peer {
   }
 
   /** Writes numbered lines to `targets` in turn, as fast as the server takes them, until the connection ends. */
-  flood(targets: readonly string[]): void {
-    const pour = () => {
-      if (!this.#socket.writable) return;
+  flood(targets: readonly string[], lines = Infinity): void {
+    this.pour(() => {
       let text = '';
-      for (let line = 0; line < BURST; line += 1) {
+      for (let line = 0; line < BURST && this.#written < lines; line += 1) {
         const round = Math.floor(this.#written / targets.length) + 1;
         text += `${targets[this.#written % targets.length] ?? ''}: ${round}\n`;
         this.#written += 1;
       }
+      return text;
+    });
+  }
+
+  /** Writes what `more` returns, as fast as the server takes it, until that is nothing or the connection ends. */
+  pour(more: () => string): void {
+    const pour = () => {
+      if (!this.#socket.writable) return;
+      const text = more();
+      if (text === '') return;
       this.#lastWrite = performance.now();
       // A turn of the loop in between, so that a flood leaves room to receive.
       if (this.#socket.write(text, 'latin1')) setImmediate(pour);
@@ -103,6 +120,12 @@ export class Peer {
   /** ms for which the server has taken nothing more of the flood. */
   get stalled(): number {
     return performance.now() - this.#lastWrite;
+  }
+
+  /** Reads nothing until it is to read on. */
+  stopReading(): void {
+    this.#rest();
+    this.#socket.removeAllListeners('data').pause();
   }
 
   /** Reads again, whatever its habits. */

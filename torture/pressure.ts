@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { Program } from '../spec/support/program.ts';
+import { mebi, residentSize } from './memory.ts';
 import { Peer } from './peer.ts';
 
 /**
@@ -71,14 +71,4 @@ async function measure(withPairs: boolean, withFlood: boolean): Promise<Figures>
     for (const peer of peers) peer.destroy();
     await program.stop();
   }
-}
-
-/** Bytes of memory that a process holds. */
-function residentSize(pid: number): number {
-  const kibi = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  return Number(kibi) * 1024;
-}
-
-function mebi(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -1,22 +1,25 @@
-import { Program } from '../spec/support/program.ts';
+import type { Program } from '../spec/support/program.ts';
 import { until } from '../spec/support/until.ts';
+import { type Books, reconcile } from './books.ts';
+import type { Cast, Ending, Scenario } from './cast.ts';
+import { PeakMemory, mebi } from './memory.ts';
 import { Peer } from './peer.ts';
 import { Random } from './random.ts';
-import type { Cast, Scenario } from './scenarios.ts';
+import { type Trouble, start } from './start.ts';
 
-export interface Outcome {
-  /** Messages that the server said it accepted, for peers that did not leave by themselves. */
-  readonly accepted: number;
-  /** Of those, the ones that arrived. */
-  readonly received: number;
-  /** Of those, the ones that did not, and that the server said it abandoned. */
-  readonly abandoned: number;
-  /** Of those, the ones that did not without a word. */
-  readonly lost: number;
-  /** ms from the signal to the exit. */
-  readonly milliseconds: number;
-  /** Everything that contradicts what the server promised; empty for a good run. */
-  readonly faults: readonly string[];
+export interface Outcome extends Books {
+  /** Seconds of the drain by the server's own clock, if there was a log to be read. */
+  readonly drained: number | undefined;
+  /** Seconds that it was allowed to take. */
+  readonly deadline: number;
+  /** Seconds from the signal to the end of the process. */
+  readonly exited: number;
+  /** Bytes of memory that the server held, at most. */
+  readonly memory: number;
+  /** Whether the drain or the exit came after its time. */
+  readonly isLate: boolean;
+  /** What the log was in. */
+  readonly trouble: Trouble | undefined;
 }
 
 /** A server that is reached with TLS. */
@@ -25,43 +28,76 @@ export interface Tls {
   readonly ca: Buffer;
 }
 
+/** Seconds by which a drain may miss its deadline. */
+const LATE = 0.2;
+
+/** Seconds that a process may take, on a busy machine, to end when its drain is over, its last log lines included. */
+const EXIT = 5;
+
+/** Bytes of memory that the server may hold, whatever its peers do. */
+const MOST_MEMORY = 512 * 2 ** 20;
+
 /** Starts the program, lets the scenario loose on it, sends the signal at a random moment, and reconciles the books. */
 export async function run(scenario: Scenario, seed: number, tls?: Tls): Promise<Outcome> {
   const random = new Random(seed);
-  const program = await Program.serve(...scenario.options, ...(tls?.options ?? []));
+  const { linger, drain, within: deadline = drain, options = [] } = scenario;
+  const timeouts = ['--linger-timeout', String(linger), '--drain-timeout', String(drain)];
+  const trouble = scenario.troubles && random.pick(troublesOf(scenario.troubles));
+  const { program, port, log } = await start(
+    tls === undefined ? 'tcp' : 'tls',
+    [...timeouts, ...options, ...(tls?.options ?? [])],
+    trouble,
+  );
   const cast: Cast = {
-    place: { port: program.port, ca: tls?.ca },
+    place: { port, ca: tls?.ca },
     random,
     flows: [],
     whole: [],
     cut: [],
-    storm: [],
+    crowd: [],
+    askers: [],
+    fleeting: [],
     others: [],
     faults: [],
+    log,
   };
+  const memory = new PeakMemory(program.child.pid ?? 0);
   try {
     await scenario.setUp(cast);
-    for (const { from, to } of cast.flows) from.flood(to);
+    for (const { from, to, lines } of cast.flows) from.flood(to, lines);
     await someTraffic(cast);
-    await until(() => scenario.ready?.(cast) ?? true, 'the scenario to be ready', 30_000);
+    await scenario.beforeSignal?.(cast);
 
     const began = performance.now();
     program.signal(random.pick(['SIGINT', 'SIGTERM', 'SIGQUIT']));
-    const drained = program.exit(90_000);
-    await scenario.afterSignal?.(cast, (name) => {
+    const exit = program.exit(90_000).then((code) => ({ code, exited: (performance.now() - began) / 1000 }));
+    const signal = (name: Ending) => {
       program.signal(name);
-    });
-    const code = await drained;
-    const milliseconds = performance.now() - began;
-    if (typeof code !== 'number' || !scenario.exits.includes(code)) {
-      cast.faults.push(`exit ${String(code)}: ${program.stderr}`);
-    }
+    };
+    const [{ code, exited }] = await Promise.all([exit, scenario.afterSignal?.(cast, signal)]);
+    log?.destroy();
     await allRead(cast);
-    return { milliseconds, ...reconcile(cast, program) };
+
+    const { isLate, drained, faults: lateness } = punctuality(program, deadline, exited, drain + linger);
+    const books = reconcile(cast, program.log);
+    const faults = [...books.faults, ...lateness, ...(scenario.check?.(cast, program.log) ?? [])];
+    const exits = trouble === undefined ? scenario.exits : scenario.troubles?.[trouble];
+    if (typeof code !== 'number' || exits?.includes(code) !== true) {
+      faults.push(`exit ${String(code)}: ${program.stderr}`);
+    }
+    if (trouble === undefined && drained === undefined) faults.push('no drain report');
+    if (memory.bytes > MOST_MEMORY) faults.push(`the server held ${mebi(memory.bytes)}`);
+    return { ...books, faults, drained, deadline, exited, memory: memory.bytes, isLate, trouble };
   } finally {
+    memory.stop();
     for (const other of cast.others) other.destroy();
     await program.stop();
+    log?.destroy();
   }
+}
+
+function troublesOf(troubles: Readonly<Record<Trouble, unknown>>): [Trouble, ...Trouble[]] {
+  return Object.keys(troubles) as [Trouble, ...Trouble[]];
 }
 
 /** Waits for a random amount of traffic, and a random moment more. */
@@ -75,84 +111,30 @@ async function someTraffic(cast: Cast): Promise<void> {
 
 /** The server is gone; what the kernel still has for its peers is theirs. */
 async function allRead(cast: Cast): Promise<void> {
-  for (const peer of cast.cut) peer.readOn();
-  await until(() => cast.cut.every((peer) => peer.ended || peer.closed), 'the cut off to read the rest');
+  const { whole, cut, crowd, askers } = cast;
+  const atRisk = new Set([...cut, ...askers]);
+  for (const peer of atRisk) peer.readOn();
+  const isOver = (peer: Peer) => peer.ended || peer.closed;
+  await until(() => [...atRisk, ...crowd].every(isOver), 'all to read the rest');
   await until(
     () =>
-      cast.whole.every(
-        (peer) => peer.transcript.closing !== undefined || !(peer instanceof Peer) || peer.closed,
-      ),
+      whole.every((peer) => peer.transcript.closing !== undefined || !(peer instanceof Peer) || peer.closed),
     'the closing lines',
   );
 }
 
-/** Compares what arrived with what the server says it accepted, delivered and abandoned. */
-function reconcile(
-  cast: Cast,
+/** How the drain and the exit went beside their deadlines. */
+function punctuality(
   program: Program,
-): Pick<Outcome, 'accepted' | 'received' | 'abandoned' | 'lost' | 'faults'> {
-  const faults = [...cast.faults];
-  const left = new Map<string, { accepted: number; delivered: number; abandoned: number }>();
-  for (const { event, name, accepted, delivered, abandoned } of program.log) {
-    if (event !== 'left' || typeof name !== 'string') continue;
-    left.set(name, {
-      accepted: Number(accepted),
-      delivered: Number(delivered),
-      abandoned: Number(abandoned),
-    });
-  }
-  if (!program.log.some(({ event }) => event === 'drained')) faults.push('no drain report');
-
-  for (const { name, transcript } of [...cast.whole, ...cast.cut]) {
-    faults.push(...transcript.faults.slice(0, 5).map((fault) => `${name}: ${fault}`));
-  }
-  for (const { name, transcript } of cast.whole) {
-    const { closing, received } = transcript;
-    if (closing?.reason !== 'shutdown') faults.push(`${name}: no closing line`);
-    else if (closing.delivered !== received)
-      faults.push(`${name}: told ${closing.delivered}, got ${received}`);
-    if (closing !== undefined && closing.accepted !== left.get(name)?.accepted) {
-      faults.push(
-        `${name}: told accepted ${closing.accepted}, logged ${left.get(name)?.accepted ?? 'nothing'}`,
-      );
-    }
-  }
-
-  let lost = 0;
-  const expected = new Map<string, number>();
-  for (const { from, to } of cast.flows) {
-    const accepted = left.get(from.name)?.accepted ?? NaN;
-    to.forEach((name, turn) => {
-      const share = Math.ceil((accepted - turn) / to.length);
-      expected.set(name, (expected.get(name) ?? 0) + share);
-      const whole = cast.whole.find((peer) => peer.name === name);
-      const heard = whole?.transcript.heard.get(from.name) ?? 0;
-      if (whole !== undefined && heard !== share) {
-        lost += Math.max(0, share - heard);
-        faults.push(`${name} got ${heard} of ${share} from ${from.name}`);
-      }
-    });
-  }
-  let abandonedInAll = 0;
-  for (const { name, transcript } of cast.cut) {
-    const { received } = transcript;
-    const { delivered, abandoned } = left.get(name) ?? { delivered: NaN, abandoned: NaN };
-    const all = expected.get(name) ?? 0;
-    abandonedInAll += Math.min(abandoned, all - received);
-    lost += Math.max(0, all - received - abandoned);
-    // What its system had not acknowledged when it was cut off counts as abandoned, and may have arrived all the same.
-    if (delivered + abandoned !== all) faults.push(`${name}: ${delivered} + ${abandoned} is not ${all}`);
-    if (received < delivered) faults.push(`${name}: received ${received}, said to be delivered ${delivered}`);
-  }
-  return {
-    faults,
-    accepted: sum([...expected.values()]),
-    received: sum([...cast.whole, ...cast.cut].map(({ transcript }) => transcript.received)),
-    abandoned: abandonedInAll,
-    lost,
-  };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+  deadline: number,
+  exited: number,
+  timeouts: number,
+): Pick<Outcome, 'isLate' | 'drained' | 'faults'> {
+  const seconds = program.log.find(({ event }) => event === 'drained')?.seconds;
+  const drained = typeof seconds === 'number' ? seconds : undefined;
+  const faults: string[] = [];
+  if (drained !== undefined && drained > deadline + LATE)
+    faults.push(`drained in ${drained} s of ${deadline}`);
+  if (exited > timeouts + EXIT) faults.push(`ended ${exited.toFixed(2)} s after the signal`);
+  return { isLate: faults.length > 0, drained, faults };
 }
