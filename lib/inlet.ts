@@ -82,8 +82,9 @@ export class Inlet implements Worker {
 
   /** Nothing more will be read: what waits is not to be slowed for its rate. */
   stop(): void {
-    this.#throttle?.release();
+    const throttle = this.#throttle;
     this.#throttle = undefined;
+    throttle?.release();
   }
 
   /** Lets in a piece though the session is held. */
