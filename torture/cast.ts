@@ -1,4 +1,5 @@
 import type { LogLine } from '../spec/support/program.ts';
+import { until } from '../spec/support/until.ts';
 import type { Asker } from './asker.ts';
 import { type Habits, Peer, type Place } from './peer.ts';
 import type { Random } from './random.ts';
@@ -91,6 +92,15 @@ export async function pairs(cast: Cast, count: number, habits?: Habits, both = f
     cast.flows.push({ from: sender, to: [receiver.name] });
     if (both) cast.flows.push({ from: receiver, to: [sender.name] });
   }
+}
+
+/** Waits until the server has taken nothing more of the floods for so many ms, but for `patience` ms at most. */
+export async function held(flows: readonly Flow[], ms: number, patience: number): Promise<void> {
+  const began = performance.now();
+  await until(
+    () => performance.now() - began > patience || flows.every(({ from }) => from.stalled > ms),
+    'the senders to be held',
+  );
 }
 
 export function pause(ms: number): Promise<void> {

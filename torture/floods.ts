@@ -1,6 +1,5 @@
-import { until } from '../spec/support/until.ts';
 import { Asker, MOST_RECIPIENTS } from './asker.ts';
-import { type Cast, QUICK, type Scenario, enter, enterAtRisk, pairs, pause } from './cast.ts';
+import { type Cast, QUICK, type Scenario, enter, enterAtRisk, held, pairs, pause } from './cast.ts';
 import type { Habits } from './peer.ts';
 
 /** Bytes of a name, at most. */
@@ -9,6 +8,9 @@ const LONGEST_NAME = 64;
 /** Senders of a late burst. Over TLS the torturer, who has to encrypt for all of them, is the slower one. */
 const BURSTING = 300;
 const SECURE_BURSTING = 60;
+
+/** ms that they have to fill what the system has for them. */
+const MOST_PATIENCE = 4000;
 
 /** Logs in somebody who asks. */
 async function enterAsker(cast: Cast, name: string, habits: Habits): Promise<void> {
@@ -78,14 +80,15 @@ export const floods: Readonly<Record<string, Scenario>> = {
     setUp: async (cast) => {
       const count = cast.place.ca === undefined ? BURSTING : SECURE_BURSTING;
       await enterAtRisk(cast, 'v');
+      const isEndless = cast.random.next() < 0.5;
       const names = Array.from({ length: count }, (_, index) => `${index}-`.padEnd(LONGEST_NAME, 'x'));
       for (const from of await Promise.all(names.map((name) => enter(cast, name)))) {
-        cast.flows.push({ from, to: ['v'], lines: cast.random.between(1000, 8000) });
+        cast.flows.push({ from, to: ['v'], lines: isEndless ? Infinity : cast.random.between(1000, 8000) });
       }
     },
     beforeSignal: async ({ cut, flows }) => {
       for (const peer of cut) peer.stopReading();
-      await until(() => flows.every(({ from }) => from.stalled > 200), 'all senders to be held');
+      await held(flows, 200, MOST_PATIENCE);
     },
     afterSignal: async ({ cut, random }) => {
       if (random.next() < 0.5) return;

@@ -1,5 +1,4 @@
-import { until } from '../spec/support/until.ts';
-import { QUICK, type Scenario, enter, enterAtRisk, pairs, pause } from './cast.ts';
+import { QUICK, type Scenario, enter, enterAtRisk, held, pairs, pause } from './cast.ts';
 import { Peer } from './peer.ts';
 
 /** ms for which rude readers rest, at most: many linger timeouts, and less than the write timeout. */
@@ -45,13 +44,8 @@ export const readers: Readonly<Record<string, Scenario>> = {
     beforeSignal: async ({ flows, others, random }) => {
       for (const peer of others)
         if (peer instanceof Peer && peer.name.startsWith('receiver-')) peer.stopReading();
-      const patience = random.between(0, 1000);
-      const began = performance.now();
       // Some are held by then, others not yet.
-      await until(
-        () => performance.now() - began > patience || flows.every(({ from }) => from.stalled > 100),
-        'the senders to be held',
-      );
+      await held(flows, 100, random.between(0, 1000));
     },
     afterSignal: async ({ others, random }) => {
       const rests = others.map(async (peer) => {
@@ -92,9 +86,11 @@ export const readers: Readonly<Record<string, Scenario>> = {
       }
     },
     // Until the kernel has no more room for the victim nothing is pending for it.
-    beforeSignal: ({ flows }) => {
-      const flooders = flows.filter(({ to }) => to.includes('victim'));
-      return until(() => flooders.every(({ from }) => from.stalled > 200), 'the flooders to be held');
-    },
+    beforeSignal: ({ flows }) =>
+      held(
+        flows.filter(({ to }) => to.includes('victim')),
+        200,
+        30_000,
+      ),
   },
 };

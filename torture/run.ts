@@ -86,6 +86,10 @@ export async function run(scenario: Scenario, seed: number, tls?: Tls): Promise<
       faults.push(`exit ${String(code)}: ${program.stderr}`);
     }
     if (trouble === undefined && drained === undefined) faults.push('no drain report');
+    const abandoned = program.log.find(({ event }) => event === 'drained')?.abandoned;
+    if (trouble === undefined && (code === 0 || code === 1) && code !== Number(Number(abandoned) > 0)) {
+      faults.push(`exit ${code}, with ${String(abandoned)} abandoned in the drain`);
+    }
     if (memory.bytes > MOST_MEMORY) faults.push(`the server held ${mebi(memory.bytes)}`);
     return { ...books, faults, drained, deadline, exited, memory: memory.bytes, isLate, trouble };
   } finally {
