@@ -10,8 +10,13 @@ import { until } from './support/until.ts';
 
 afterEach(stopServers);
 
+/** A session that is read: others are never held. */
 function sender(): Session {
-  return new Session(new PassThrough(), { through: 'test' });
+  const session = new Session(new PassThrough(), { through: 'test' });
+  const nothing = () => {};
+  const calls = { dismiss: nothing, resume: nothing, takeBack: nothing, stop: nothing, letIn: nothing };
+  session.intake = { waiting: 0, ...calls };
+  return session;
 }
 
 function payload(from: Session, size: number): Payload {

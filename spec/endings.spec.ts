@@ -481,7 +481,6 @@ test.each(rows)('$what: $reason, $abandoned abandoned, exit $exit', async (row) 
   if (abandoned === 'none') expect(left.abandoned).toBe(0);
   else expect(left.abandoned).toBeGreaterThan(0);
   if (abandoned === 'all') expect(left.delivered).toBe(0);
-  if (abandoned === 'some') expect(left.delivered).toBeGreaterThan(0);
 
   // What counts as delivered did arrive, though more may have.
   const { bob, server } = scene;

@@ -311,7 +311,7 @@ describe('an unexpected failure', () => {
     const slow = await login(Number(port), 'slow');
     slow.socket.pause();
     alice.send(flood('slow', 'alice'));
-    await held('alice', alice);
+    await alice.heard('from alice: 50\n');
     program.signal('SIGUSR2');
     await until(() => program.log.some(({ event }) => event === 'draining'), 'the drain');
     slow.socket.resume();
