@@ -165,7 +165,7 @@ class Appointment {
       this.#read(this.reading.steps(), 0);
     };
     const wait = Math.min(distance * cost, MOST_DISTANCE_MS);
-    this.#wait = setTimeout(begin, ended + wait - performance.now()).unref();
+    this.#wait = setTimeout(begin, Math.max(0, ended + wait - performance.now())).unref();
   }
 
   #read(steps: Generator<void>, before: number): void {
