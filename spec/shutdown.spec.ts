@@ -21,7 +21,7 @@ const SLACK = 20_000;
 const MANY = 20_000;
 const WIDE = 1000;
 /** Lets a sender write all of that without being held. */
-const ROOMY = ['--max-pending', String(2 ** 30)];
+const ROOMY = ['--max-pending', String(2 ** 32)];
 
 const peers: Peer[] = [];
 
