@@ -306,6 +306,7 @@ describe('localhost', () => {
     expect(program.stderr).toMatch(/^a-chat: [^\n]*EADDRINUSE[^\n]*\n$/);
   });
 
+  // Skipped for all but root: nobody else may take the addresses of IPv6 from a network of their own.
   (process.getuid?.() === 0 ? test : test.skip)('is one address where there is no IPv6', async () => {
     const up = 'ip link set lo up; ip -6 address flush dev lo; exec "$@"';
     const program = new Program(['--host', 'localhost', '--port', '0'], {}, [

@@ -254,6 +254,7 @@ async function passwdIn(namespace: readonly string[], prepare: string, file: str
   return program;
 }
 
+// Skipped for all but root: nobody else may mount a file, or be the first process of a namespace.
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('a-chat passwd in a container', () => {
