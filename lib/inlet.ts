@@ -109,6 +109,7 @@ export class Inlet implements Worker {
       if (!this.#passOne()) return this.#makeWay();
     }
     if (this.#end !== undefined) this.#beyond.finish(this.#end);
+    else if (this.#share.isUsedUp && !this.#session.held) return this.#defer('late');
     return false;
   }
 

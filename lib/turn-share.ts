@@ -1,6 +1,12 @@
 /** ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their turn. */
 const SHARE_MS = 40;
 
+/**
+ * How many times that lines may take which were read by then. To keep a chunk for the next turn costs as much as to let
+ * it in: it grows old, and its memory is freed with all that is old.
+ */
+const OVERDRAFT = 2;
+
 /** Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own. */
 const LOOK_BYTES = 16 * 1024;
 const PIECE_BYTES = 2048;
@@ -15,8 +21,6 @@ export interface Worker {
 const RANKS = ['small', 'late', 'busy'] as const;
 export type Rank = (typeof RANKS)[number];
 
-type Queues = Record<Rank, Worker[]>;
-
 /**
  * Shares each turn of the event loop among the sessions whose lines are taken. Who finds the turn used up, or has used
  * up a fair part of it, waits for the next one.
@@ -26,9 +30,10 @@ export class TurnShare {
   readonly #lookBytes: number;
   #began: number | undefined;
   #isUsedUp = false;
+  #isOverdrawn = false;
   /** Bytes since one looked at the clock, which takes longer than to take a short line. */
   #unlooked = 0;
-  #queues: Queues = { small: [], late: [], busy: [] };
+  readonly #waiting: Record<Rank, Set<Worker>> = { small: new Set(), late: new Set(), busy: new Set() };
 
   /**
    * @param share ms of a turn
@@ -39,21 +44,29 @@ export class TurnShare {
     this.#lookBytes = lookBytes;
   }
 
-  /** Whether there is time left in this turn for a piece of work of so many bytes. */
+  /** Whether this turn has had its share: nothing more is to be read in it. */
+  get isUsedUp(): boolean {
+    return this.#isUsedUp;
+  }
+
+  /** Whether there is time left in this turn for a piece of so many bytes that was just read. */
   hasTimeFor(bytes: number): boolean {
     this.#unlooked += PIECE_BYTES + bytes;
-    if (this.#unlooked >= this.#lookBytes && !this.#isUsedUp) {
+    if (this.#unlooked >= this.#lookBytes && !this.#isOverdrawn) {
       this.#unlooked = 0;
       const began = this.#begin();
-      this.#isUsedUp = performance.now() - began >= this.#share;
+      const spent = performance.now() - began;
+      this.#isUsedUp = spent >= this.#share;
+      this.#isOverdrawn = spent >= OVERDRAFT * this.#share;
     }
-    return !this.#isUsedUp;
+    return !this.#isOverdrawn;
   }
 
   /** Has `worker` work in a later turn. */
   later(worker: Worker, rank: Rank): void {
     this.#begin();
-    this.#queues[rank].push(worker);
+    this.#waiting[rank].add(worker);
+    setImmediate(this.#nextWorker);
   }
 
   /** When the first work of this turn began. */
@@ -68,23 +81,25 @@ export class TurnShare {
   readonly #nextTurn = (): void => {
     this.#began = undefined;
     this.#isUsedUp = false;
-    const waiting = this.#queues;
-    if (RANKS.every((rank) => waiting[rank].length === 0)) return;
-    this.#queues = { small: [], late: [], busy: [] };
-    for (const rank of RANKS) {
-      const left = waiting[rank].slice(this.#work(waiting[rank]));
-      this.#queues[rank] = [...left, ...this.#queues[rank]];
-    }
+    this.#isOverdrawn = false;
   };
 
-  /** Has them work as long as there is time; returns how many did. */
-  #work(workers: readonly Worker[]): number {
-    let count = 0;
-    for (const worker of workers) {
-      if (!this.hasTimeFor(0)) break;
-      worker.work();
-      count += 1;
+  /**
+   * One at a time, as chunks come: what it brings about is written before the next one works, while it is in the CPU's
+   * cache and few other bytes wait.
+   */
+  readonly #nextWorker = (): void => {
+    if (!this.hasTimeFor(0) || this.#isUsedUp) {
+      setImmediate(this.#nextWorker);
+      return;
     }
-    return count;
-  }
+    for (const rank of RANKS) {
+      const waiting = this.#waiting[rank];
+      for (const worker of waiting) {
+        waiting.delete(worker);
+        worker.work();
+        return;
+      }
+    }
+  };
 }

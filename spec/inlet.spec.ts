@@ -12,6 +12,9 @@ let now = 0;
 /** ms of a turn that there are. */
 const SHARE = 20;
 
+/** ms after which also what was read waits for the next turn. */
+const OVERDRAFT = 2 * SHARE;
+
 beforeEach(() => {
   now = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => now);
@@ -218,7 +221,7 @@ describe('a turn of the event loop', () => {
   test('is shared: who finds it used up has the next one', async () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
-    const [one, other] = [inlet({ share, log, cost: SHARE }), inlet({ share, log })];
+    const [one, other] = [inlet({ share, log, cost: OVERDRAFT }), inlet({ share, log })];
     one.push('a\n');
     other.push('b\n');
     expect(log).toEqual(['a']);
@@ -232,7 +235,7 @@ describe('a turn of the event loop', () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     const long = 'x'.repeat(2000);
-    const busy = inlet({ share, log, takes: 1, cost: SHARE });
+    const busy = inlet({ share, log, takes: 1, cost: OVERDRAFT });
     const [late, small] = [inlet({ share, log }), inlet({ share, log })];
     busy.push('busy\nbusy again\n');
     late.push(`${long}\n`);
@@ -245,7 +248,7 @@ describe('a turn of the event loop', () => {
   test('that is used up by the first leaves the others in their order for the next ones', async () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
-    const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...inlet({ share, log, cost: SHARE }) }));
+    const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...inlet({ share, log, cost: OVERDRAFT }) }));
     for (const { name, push } of all) push(`${name}\n`);
     const seen: number[] = [];
     for (let turn = 0; turn < 4; turn += 1) {
@@ -260,7 +263,7 @@ describe('a turn of the event loop', () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     for (const name of ['a', 'b']) {
-      const { push } = inlet({ share, log, takes: 1, cost: SHARE });
+      const { push } = inlet({ share, log, takes: 1, cost: OVERDRAFT });
       push(`${name}1\n${name}2\n${name}3\n`);
     }
     for (let turn = 0; turn < 6; turn += 1) await nextTurn();
@@ -270,10 +273,24 @@ describe('a turn of the event loop', () => {
   test('has its full share again when it is a new one', async () => {
     const share = new TurnShare(SHARE, 0);
     now += SHARE / 2;
-    expect(share.hasTimeFor(1)).toBe(true);
+    expect([share.hasTimeFor(1), share.isUsedUp]).toEqual([true, false]);
     now += SHARE;
-    expect(share.hasTimeFor(1)).toBe(false);
+    expect([share.hasTimeFor(1), share.isUsedUp]).toEqual([true, true]);
+    now += SHARE;
+    expect([share.hasTimeFor(1), share.isUsedUp]).toEqual([false, true]);
     await nextTurn();
-    expect(share.hasTimeFor(1)).toBe(true);
+    expect([share.hasTimeFor(1), share.isUsedUp]).toEqual([true, false]);
+  });
+
+  test('that has had its share lets in what was read, and has nothing more read', async () => {
+    const share = new TurnShare(SHARE, 0);
+    const log: string[] = [];
+    const [one, other] = [inlet({ share, log, cost: SHARE }), inlet({ share, log })];
+    one.push('a\n');
+    other.push('b\n');
+    expect(log).toEqual(['a', 'b']);
+    expect(isRead(other.session)).toBe(false);
+    await nextTurn();
+    expect(isRead(other.session)).toBe(true);
   });
 });
