@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { Observable, type OperatorFunction, Subject, Subscription, defer, of } from 'rxjs';
-import { nameProblem, normalizeName } from './names.ts';
-import { errorOf, messageOf } from './protocol.ts';
+import { nameProblem, normalizeName } from './protocol/names.ts';
+import { errorOf, messageOf } from './protocol/wire.ts';
 
 /** A message as a bot hears it. */
 export interface Heard {

@@ -1,11 +1,11 @@
-export { type AdminEvent, type AdminOptions, adminEndpoint } from './admin.ts';
+export { type AdminEvent, type AdminOptions, adminEndpoint } from './operate/admin.ts';
 export { type Heard, type Refusal, type Said, bot } from './bot.ts';
-export type { DrainReport, Loss, RefusalCode, ServerEvent } from './events.ts';
-export { Meter, type Reading, type Totals } from './meter.ts';
-export { metricsOf } from './metrics.ts';
-export { OptionError, type ServerOptions } from './options.ts';
-export type { EndReason, ErrorCode } from './protocol.ts';
+export type { DrainReport, Loss, RefusalCode, ServerEvent } from './model/events.ts';
+export { Meter, type Reading, type Totals } from './operate/meter.ts';
+export { metricsOf } from './operate/metrics.ts';
+export { OptionError, type ServerOptions } from './settings/options.ts';
+export type { EndReason, ErrorCode } from './protocol/wire.ts';
 export { chatServer } from './server.ts';
-export type { Connection } from './session.ts';
+export type { Connection } from './model/session.ts';
 export type { ShutdownSignal } from './shutdown.ts';
 export { type RunningServer, startChatServer } from './start.ts';

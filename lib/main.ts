@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
-import { type AdminEvent, adminEndpoint } from './admin.ts';
-import { complaint, explain, readCommandLine } from './cli.ts';
-import { type Logins, chat } from './client.ts';
-import { readConfig, showConfig } from './config.ts';
-import { parseAddress } from './endpoint.ts';
-import type { DrainReport, ServerEvent } from './events.ts';
-import { createLog, eventLog, logMissing } from './log.ts';
-import { loginAs, loginTyped, loginWithPassword } from './login.ts';
-import { Meter } from './meter.ts';
+import { type AdminEvent, adminEndpoint } from './operate/admin.ts';
+import { complaint, explain, readCommandLine } from './cli/arguments.ts';
+import { type Logins, chat } from './client/connect.ts';
+import { readConfig, showConfig } from './settings/file.ts';
+import { parseAddress } from './protocol/endpoint.ts';
+import type { DrainReport, ServerEvent } from './model/events.ts';
+import { createLog, eventLog, logMissing } from './operate/log.ts';
+import { loginAs, loginTyped, loginWithPassword } from './cli/password-login.ts';
+import { Meter } from './operate/meter.ts';
 import {
   type FileOfSettings,
   type Key,
@@ -20,15 +20,15 @@ import {
   type Resolved,
   endpointsOf,
   resolveSettings,
-} from './options.ts';
-import { passwd } from './passwd.ts';
+} from './settings/options.ts';
+import { passwd } from './cli/set-password.ts';
 import { chatServer } from './server.ts';
 import { oneOfMany, signals } from './shutdown.ts';
-import { Spool } from './spool.ts';
-import { hasColours, neverWait, outliveTerminals } from './stdio.ts';
-import { supervised } from './supervised.ts';
-import { targetOf } from './target.ts';
-import { checkFolder } from './unix.ts';
+import { Spool } from './operate/log-spool.ts';
+import { hasColours, neverWait, outliveTerminals } from './os/stdio.ts';
+import { supervised } from './operate/systemd-notify.ts';
+import { targetOf } from './client/target.ts';
+import { checkFolder } from './listeners/unix-socket.ts';
 
 type Written = Readonly<Record<string, unknown>>;
 

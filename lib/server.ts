@@ -19,29 +19,29 @@ import {
   tap,
 } from 'rxjs';
 import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
-import { Accounts, AccountsError } from './accounts.ts';
-import { admission } from './admission.ts';
-import { broker } from './broker.ts';
-import { type Credentials, doubtsAbout, readCredentials } from './credentials.ts';
-import { REFUSALS, enter, entrance } from './entrance.ts';
-import type { Delivery, Payload, ServerEvent, SessionEvent } from './events.ts';
-import { freeDescriptors } from './descriptors.ts';
-import { readFirst, readRegular } from './files.ts';
-import { lastIntake } from './last-intake.ts';
-import { Loaded } from './loaded.ts';
-import { type ServerOptions, serverOptions } from './options.ts';
-import { Packing } from './packing.ts';
-import { PendingTotal } from './pending-total.ts';
-import { reader } from './reader.ts';
-import { HANDSHAKES } from './secure.ts';
-import type { Connection, Session } from './session.ts';
+import { Accounts, AccountsError } from './admission/accounts.ts';
+import { admission } from './admission/admission.ts';
+import { broker } from './broker/broker.ts';
+import { type Credentials, doubtsAbout, readCredentials } from './settings/tls-files.ts';
+import { REFUSALS, enter, entrance } from './listeners/listeners.ts';
+import type { Delivery, Payload, ServerEvent, SessionEvent } from './model/events.ts';
+import { freeDescriptors } from './os/descriptors.ts';
+import { readFirst, readRegular } from './settings/files.ts';
+import { lastIntake } from './readers/last-intake.ts';
+import { Loaded } from './settings/reloadable.ts';
+import { type ServerOptions, serverOptions } from './settings/options.ts';
+import { Packing } from './writers/write-batches.ts';
+import { PendingTotal } from './model/pending-total.ts';
+import { reader } from './readers/reader.ts';
+import { HANDSHAKES } from './listeners/tls.ts';
+import type { Connection, Session } from './model/session.ts';
 import { type Shutdown, shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
-import { Tally } from './tally.ts';
-import { vanished } from './tcp-table.ts';
-import { TurnShare } from './turn-share.ts';
-import { Trouble } from './trouble.ts';
-import { Turn } from './turn.ts';
-import { type Outflow, writer } from './writer.ts';
+import { Tally } from './operate/drain-tally.ts';
+import { vanished } from './os/tcp-table.ts';
+import { TurnShare } from './readers/turn-share.ts';
+import { Trouble } from './outside-failures.ts';
+import { Turn } from './writers/flush-timing.ts';
+import { type Outflow, writer } from './writers/writer.ts';
 
 /** The stages that the pipeline is made of; the tests put others in their place. */
 export interface Stages extends Shutdown {

@@ -1,5 +1,5 @@
 import { type Observable, concatMap, from, of, toArray } from 'rxjs';
-import { overlong } from '../lib/lines.ts';
+import { overlong } from '../lib/readers/lines.ts';
 import { inVirtualTime, linesOfText } from './marbles.ts';
 
 const LIMIT = 8;

@@ -1,7 +1,7 @@
 import { type Observable, map } from 'rxjs';
-import { Attempts } from '../lib/attempts.ts';
-import { reader } from '../lib/reader.ts';
-import type { Session } from '../lib/session.ts';
+import { Attempts } from '../lib/admission/wrong-logins.ts';
+import { reader } from '../lib/readers/reader.ts';
+import type { Session } from '../lib/model/session.ts';
 import { anyTime, inVirtualTime, peer } from './marbles.ts';
 
 const limits = { maxLine: 100, loginTimeout: 60_000, idleTimeout: 0, maxRate: 0 };

@@ -1,5 +1,5 @@
 import { Subject, concat, tap } from 'rxjs';
-import type { Session } from '../lib/session.ts';
+import type { Session } from '../lib/model/session.ts';
 import { chat, inVirtualTime, notesOf, peer, readerOf, theBroker } from './marbles.ts';
 
 const broke = new Error('broke');

@@ -1,4 +1,4 @@
-import { reader } from '../lib/reader.ts';
+import { reader } from '../lib/readers/reader.ts';
 import { shutdownOf } from '../lib/shutdown.ts';
 import { anyTime, chat, inVirtualTime, notesOf, peer, readerOf, slowly } from './marbles.ts';
 

@@ -16,13 +16,13 @@ import {
   tap,
 } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
-import { type BrokerOptions, broker } from '../lib/broker.ts';
-import type { Delivery, Payload, ServerEvent, SessionEvent } from '../lib/events.ts';
-import { type Piece, lines, overlong } from '../lib/lines.ts';
-import type { EndReason } from '../lib/protocol.ts';
+import { type BrokerOptions, broker } from '../lib/broker/broker.ts';
+import type { Delivery, Payload, ServerEvent, SessionEvent } from '../lib/model/events.ts';
+import { type Piece, lines, overlong } from '../lib/readers/lines.ts';
+import type { EndReason } from '../lib/protocol/wire.ts';
 import { type Stages, pipeline } from '../lib/server.ts';
-import { Session } from '../lib/session.ts';
-import { TurnShare } from '../lib/turn-share.ts';
+import { Session } from '../lib/model/session.ts';
+import { TurnShare } from '../lib/readers/turn-share.ts';
 
 /** A test in virtual time, in which a character of a diagram is one millisecond. */
 export function inVirtualTime(test: (helpers: RunHelpers) => void): () => void {

@@ -1,4 +1,4 @@
-import { overlong } from '../lib/lines.ts';
+import { overlong } from '../lib/readers/lines.ts';
 import { inVirtualTime, linesOfText } from './marbles.ts';
 
 describe('A line over the limit', () => {

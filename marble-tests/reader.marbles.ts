@@ -1,7 +1,7 @@
 import { type Observable, Subject, map, tap } from 'rxjs';
-import type { SessionEvent } from '../lib/events.ts';
-import { reader } from '../lib/reader.ts';
-import type { Session } from '../lib/session.ts';
+import type { SessionEvent } from '../lib/model/events.ts';
+import { reader } from '../lib/readers/reader.ts';
+import type { Session } from '../lib/model/session.ts';
 import { anyTime, inVirtualTime, peer } from './marbles.ts';
 
 const limits = { maxLine: 10, loginTimeout: 100, idleTimeout: 0, maxRate: 0 };

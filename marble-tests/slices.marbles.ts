@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
-import type { Delivery, SessionEvent } from '../lib/events.ts';
-import type { Session } from '../lib/session.ts';
+import type { Delivery, SessionEvent } from '../lib/model/events.ts';
+import type { Session } from '../lib/model/session.ts';
 import { peer, show, theBroker } from './marbles.ts';
 
 /** A broker, and what of their lines it has given back to those who wrote them. */

@@ -1,5 +1,5 @@
 /**
- * Writes lib/confusables.ts from the table that belongs to Unicode Technical Standard 39:
+ * Writes lib/protocol/confusables.ts from the table that belongs to Unicode Technical Standard 39:
  *
  *     node scripts/confusables.js confusables.txt
  *
@@ -38,7 +38,7 @@ const words = Array.from(groups, ([prototype, alike]) => {
 const rows = words.join(' ').match(/\S{100,}|\S.{0,98}\S(?=\s|$)/g) ?? [];
 
 writeFileSync(
-  new URL('../lib/confusables.ts', import.meta.url),
+  new URL('../lib/protocol/confusables.ts', import.meta.url),
   `/**
  * Which characters look alike, by Unicode ${version}. Written by scripts/confusables.js from Unicode's confusables.txt
  * (© Unicode, Inc., https://www.unicode.org/license.txt); read by skeleton.ts.

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Subject } from 'rxjs';
-import { Accounts } from '../lib/accounts.ts';
+import { Accounts } from '../lib/admission/accounts.ts';
 import { account, accountsFile, removeDirectories } from './support/accounts.ts';
 import type { Peer } from './support/peer.ts';
 import { Server, stopServers } from './support/server.ts';

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { NEVER, concat, from, of } from 'rxjs';
-import { HostCount, hostOf } from '../lib/address.ts';
-import { Attempts } from '../lib/attempts.ts';
-import { Roster } from '../lib/roster.ts';
-import { type Refuse, secure } from '../lib/secure.ts';
-import { Session } from '../lib/session.ts';
+import { HostCount, hostOf } from '../lib/protocol/address.ts';
+import { Attempts } from '../lib/admission/wrong-logins.ts';
+import { Roster } from '../lib/broker/roster.ts';
+import { type Refuse, secure } from '../lib/listeners/tls.ts';
+import { Session } from '../lib/model/session.ts';
 import { Server, stopServers } from './support/server.ts';
 
 afterEach(stopServers);

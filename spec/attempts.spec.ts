@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { Attempts } from '../lib/attempts.ts';
-import { Limiter } from '../lib/limiter.ts';
+import { Attempts } from '../lib/admission/wrong-logins.ts';
+import { Limiter } from '../lib/admission/task-limit.ts';
 
 describe('wrong logins', () => {
   const noteTen = (attempts: Attempts, address: string | undefined) => {

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
-import { Backlog, costOf } from '../lib/backlog.ts';
-import type { Payload } from '../lib/events.ts';
-import { Packing } from '../lib/packing.ts';
-import { PendingTotal } from '../lib/pending-total.ts';
-import { Session } from '../lib/session.ts';
+import { Backlog, costOf } from '../lib/writers/backlog.ts';
+import type { Payload } from '../lib/model/events.ts';
+import { Packing } from '../lib/writers/write-batches.ts';
+import { PendingTotal } from '../lib/model/pending-total.ts';
+import { Session } from '../lib/model/session.ts';
 import type { Peer } from './support/peer.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import { Meter } from '../lib/index.ts';
-import { Packing } from '../lib/packing.ts';
-import { Roster } from '../lib/roster.ts';
+import { Packing } from '../lib/writers/write-batches.ts';
+import { Roster } from '../lib/broker/roster.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';
 

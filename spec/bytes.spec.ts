@@ -1,5 +1,5 @@
 import fc from './support/random.ts';
-import { copy, isPlain, standsAt } from '../lib/bytes.ts';
+import { copy, isPlain, standsAt } from '../lib/model/bytes.ts';
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
-import { type Order, complaint, explain, readCommandLine } from '../lib/cli.ts';
-import type { AdminEvent } from '../lib/admin.ts';
-import type { ServerEvent } from '../lib/events.ts';
-import { createLog, logEvent } from '../lib/log.ts';
+import { type Order, complaint, explain, readCommandLine } from '../lib/cli/arguments.ts';
+import type { AdminEvent } from '../lib/operate/admin.ts';
+import type { ServerEvent } from '../lib/model/events.ts';
+import { createLog, logEvent } from '../lib/operate/log.ts';
 import {
   NO_FILE,
   OptionError,
@@ -17,7 +17,7 @@ import {
   readSettings,
   resolveSettings,
   variableOf,
-} from '../lib/options.ts';
+} from '../lib/settings/options.ts';
 import { Peer } from './support/peer.ts';
 import { MAIN, Program } from './support/program.ts';
 import { until } from './support/until.ts';

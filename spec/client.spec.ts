@@ -1,8 +1,8 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { ConnectionError, LoginError, chat } from '../lib/client.ts';
-import { loginAs, loginTyped } from '../lib/login.ts';
-import type { Target } from '../lib/target.ts';
+import { ConnectionError, LoginError, chat } from '../lib/client/connect.ts';
+import { loginAs, loginTyped } from '../lib/cli/password-login.ts';
+import type { Target } from '../lib/client/target.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { until } from './support/until.ts';

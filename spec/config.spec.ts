@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keys, nameOf } from '../lib/options.ts';
+import { keys, nameOf } from '../lib/settings/options.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 

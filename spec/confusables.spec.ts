@@ -1,4 +1,4 @@
-import { isAscii, skeleton } from '../lib/skeleton.ts';
+import { isAscii, skeleton } from '../lib/protocol/skeleton.ts';
 import type { Peer } from './support/peer.ts';
 import { Server, stopServers } from './support/server.ts';
 

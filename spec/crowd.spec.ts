@@ -1,4 +1,4 @@
-import { Crowd, type Sum } from '../lib/crowd.ts';
+import { Crowd, type Sum } from '../lib/operate/log-flood.ts';
 
 beforeEach(() => jest.useFakeTimers());
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { freeDescriptors } from '../lib/descriptors.ts';
+import { freeDescriptors } from '../lib/os/descriptors.ts';
 
 describe('the descriptors that are free', () => {
   test('are fewer by each file that is open', () => {

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { discard } from '../lib/discard.ts';
+import { discard } from '../lib/model/discard.ts';
 import { until } from './support/until.ts';
 
 /** A connection of which there is always more to read. */

@@ -11,8 +11,8 @@ import {
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Endpoint, parseEndpoint, showEndpoint } from '../lib/endpoint.ts';
-import { serverOptions } from '../lib/options.ts';
+import { type Endpoint, parseEndpoint, showEndpoint } from '../lib/protocol/endpoint.ts';
+import { serverOptions } from '../lib/settings/options.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { Server, stopServers } from './support/server.ts';

@@ -1,5 +1,5 @@
 import { from } from 'rxjs';
-import { lines, overlong } from '../lib/lines.ts';
+import { lines, overlong } from '../lib/readers/lines.ts';
 import type { Peer } from './support/peer.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';

@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Inlet } from '../lib/inlet.ts';
-import { overlong } from '../lib/lines.ts';
-import { Session } from '../lib/session.ts';
-import { Throttle } from '../lib/throttle.ts';
-import { TurnShare } from '../lib/turn-share.ts';
+import { Inlet } from '../lib/readers/input-gate.ts';
+import { overlong } from '../lib/readers/lines.ts';
+import { Session } from '../lib/model/session.ts';
+import { Throttle } from '../lib/readers/line-rate.ts';
+import { TurnShare } from '../lib/readers/turn-share.ts';
 
 /** ms that the clock shows. */
 let now = 0;

@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Subject } from 'rxjs';
-import { lastIntake } from '../lib/last-intake.ts';
+import { lastIntake } from '../lib/readers/last-intake.ts';
 import { Meter } from '../lib/index.ts';
-import { PendingTotal } from '../lib/pending-total.ts';
-import { Session } from '../lib/session.ts';
+import { PendingTotal } from '../lib/model/pending-total.ts';
+import { Session } from '../lib/model/session.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
-import { Ledger } from '../lib/ledger.ts';
-import { sendBufferLimit } from '../lib/send-buffer.ts';
+import { Ledger } from '../lib/writers/unacknowledged.ts';
+import { sendBufferLimit } from '../lib/os/send-buffer.ts';
 
 const MB = 2 ** 20;
 

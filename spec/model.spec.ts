@@ -1,11 +1,11 @@
 import fc from './support/random.ts';
 import { PassThrough } from 'node:stream';
 import { Subject, endWith, map } from 'rxjs';
-import { broker } from '../lib/broker.ts';
-import type { SessionEvent } from '../lib/events.ts';
-import { lines, overlong } from '../lib/lines.ts';
+import { broker } from '../lib/broker/broker.ts';
+import type { SessionEvent } from '../lib/model/events.ts';
+import { lines, overlong } from '../lib/readers/lines.ts';
 import { chatServer } from '../lib/server.ts';
-import { Session } from '../lib/session.ts';
+import { Session } from '../lib/model/session.ts';
 import { Model, type ModelOptions, ModelPeer, withoutWording } from './support/model.ts';
 import { Peer } from './support/peer.ts';
 import { until } from './support/until.ts';

@@ -1,4 +1,4 @@
-import { MAX_NAME_BYTES, nameProblem, normalizeName } from '../lib/names.ts';
+import { MAX_NAME_BYTES, nameProblem, normalizeName } from '../lib/protocol/names.ts';
 import { Server, stopServers } from './support/server.ts';
 
 afterEach(stopServers);

@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from './support/random.ts';
-import type { Payload } from '../lib/events.ts';
-import { costOf } from '../lib/backlog.ts';
-import { Packing } from '../lib/packing.ts';
-import { Session } from '../lib/session.ts';
+import type { Payload } from '../lib/model/events.ts';
+import { costOf } from '../lib/writers/backlog.ts';
+import { Packing } from '../lib/writers/write-batches.ts';
+import { Session } from '../lib/model/session.ts';
 
 const from = new Session(new PassThrough(), { through: 'test' });
 

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { Accounts } from '../lib/accounts.ts';
-import { serverOptions } from '../lib/options.ts';
+import { Accounts } from '../lib/admission/accounts.ts';
+import { serverOptions } from '../lib/settings/options.ts';
 import { account, accountsFile, directory, removeDirectories } from './support/accounts.ts';
 import { Peer } from './support/peer.ts';
 import { MAIN, Program } from './support/program.ts';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Subject } from 'rxjs';
 import type { ServerOptions } from '../lib/index.ts';
-import { DISTANCE, look } from '../lib/tcp-table.ts';
+import { DISTANCE, look } from '../lib/os/tcp-table.ts';
 import type { Peer } from './support/peer.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, lastValueFrom } from 'rxjs';
-import { lines, overlong } from '../lib/lines.ts';
+import { lines, overlong } from '../lib/readers/lines.ts';
 import { Peer } from './support/peer.ts';
 import { Program } from './support/program.ts';
 import { Server, stopServers } from './support/server.ts';

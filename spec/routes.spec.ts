@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { PassThrough } from 'node:stream';
-import { Roster, type Seat } from '../lib/roster.ts';
-import { Routes } from '../lib/routes.ts';
-import { Session } from '../lib/session.ts';
+import { Roster, type Seat } from '../lib/broker/roster.ts';
+import { Routes } from '../lib/broker/routes.ts';
+import { Session } from '../lib/model/session.ts';
 import { Server, stopServers } from './support/server.ts';
 import { until } from './support/until.ts';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Spool } from '../lib/spool.ts';
+import { Spool } from '../lib/operate/log-spool.ts';
 import { until } from './support/until.ts';
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;

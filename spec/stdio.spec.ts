@@ -1,4 +1,4 @@
-import { hasColours } from '../lib/stdio.ts';
+import { hasColours } from '../lib/os/stdio.ts';
 
 test.each([
   [{}, true, true],

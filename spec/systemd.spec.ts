@@ -4,7 +4,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { inherited } from '../lib/inherit.ts';
+import { inherited } from '../lib/listeners/systemd-sockets.ts';
 import { Authority } from './support/certificates.ts';
 import { Peer } from './support/peer.ts';
 import { MAIN, Program } from './support/program.ts';

@@ -1,7 +1,7 @@
 import { type AddressInfo, type Server, Socket, connect, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { DISTANCE, look, unacknowledgedNow, vanished } from '../lib/tcp-table.ts';
-import { untaken } from '../lib/write-queue.ts';
+import { DISTANCE, look, unacknowledgedNow, vanished } from '../lib/os/tcp-table.ts';
+import { untaken } from '../lib/os/write-queue.ts';
 import { until } from './support/until.ts';
 
 /** More than the kernel holds for a connection that nobody reads from. */

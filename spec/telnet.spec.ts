@@ -1,5 +1,5 @@
-import { Opening } from '../lib/opening.ts';
-import { Telnet } from '../lib/telnet.ts';
+import { Opening } from '../lib/readers/opening.ts';
+import { Telnet } from '../lib/readers/telnet.ts';
 import { Server, stopServers } from './support/server.ts';
 
 afterEach(stopServers);

@@ -1,4 +1,4 @@
-import { abbreviate, defang, detach, splitWord, trim } from '../lib/text.ts';
+import { abbreviate, defang, detach, splitWord, trim } from '../lib/protocol/text.ts';
 import { Server, stopServers } from './support/server.ts';
 
 afterEach(stopServers);

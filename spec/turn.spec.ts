@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Turn } from '../lib/turn.ts';
+import { Turn } from '../lib/writers/flush-timing.ts';
 
 /** ms that the clock shows. */
 let now = 0;

@@ -2,12 +2,12 @@ import { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, type Subscription, groupBy, mergeMap } from 'rxjs';
-import type { Payload } from '../lib/events.ts';
-import { Packing } from '../lib/packing.ts';
-import { PendingTotal } from '../lib/pending-total.ts';
-import { Session } from '../lib/session.ts';
-import { Turn } from '../lib/turn.ts';
-import { writer } from '../lib/writer.ts';
+import type { Payload } from '../lib/model/events.ts';
+import { Packing } from '../lib/writers/write-batches.ts';
+import { PendingTotal } from '../lib/model/pending-total.ts';
+import { Session } from '../lib/model/session.ts';
+import { Turn } from '../lib/writers/flush-timing.ts';
+import { writer } from '../lib/writers/writer.ts';
 import { until } from './support/until.ts';
 
 setFlagsFromString('--expose-gc');

@@ -1,15 +1,15 @@
 import { Duplex } from 'node:stream';
 import { NEVER, Subject } from 'rxjs';
-import { broker } from '../lib/broker.ts';
-import { serverOptions } from '../lib/options.ts';
-import { PendingTotal } from '../lib/pending-total.ts';
-import { reader } from '../lib/reader.ts';
+import { broker } from '../lib/broker/broker.ts';
+import { serverOptions } from '../lib/settings/options.ts';
+import { PendingTotal } from '../lib/model/pending-total.ts';
+import { reader } from '../lib/readers/reader.ts';
 import { pipeline } from '../lib/server.ts';
-import { Session } from '../lib/session.ts';
-import { Packing } from '../lib/packing.ts';
-import { TurnShare } from '../lib/turn-share.ts';
-import { Turn } from '../lib/turn.ts';
-import { writer } from '../lib/writer.ts';
+import { Session } from '../lib/model/session.ts';
+import { Packing } from '../lib/writers/write-batches.ts';
+import { TurnShare } from '../lib/readers/turn-share.ts';
+import { Turn } from '../lib/writers/flush-timing.ts';
+import { writer } from '../lib/writers/writer.ts';
 
 /**
  * What it costs the pipeline alone, without a network, that many sessions come and go at once: RxJS keeps subscribers

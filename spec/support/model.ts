@@ -1,5 +1,5 @@
-import { nameProblem } from '../../lib/names.ts';
-import { skeleton } from '../../lib/skeleton.ts';
+import { nameProblem } from '../../lib/protocol/names.ts';
+import { skeleton } from '../../lib/protocol/skeleton.ts';
 
 /** What the wire protocol promises, with a Map of names and no thought of speed. */
 

@@ -1,0 +1,160 @@
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { AccountsError } from '../admission/accounts.ts';
+import { ConnectionError, LoginError } from '../client/connect.ts';
+import { FileError } from '../settings/files.ts';
+import { OptionError, counterflagOf, flagOf, groups, keys, settings } from '../settings/options.ts';
+import { defang } from '../protocol/text.ts';
+
+/** What the command line asks for; options as they were written. */
+export type Order =
+  | { readonly command: 'serve' | 'config'; readonly options: Readonly<Record<string, unknown>> }
+  | {
+      readonly command: 'connect';
+      readonly endpoint: string | undefined;
+      readonly options: Readonly<Record<string, unknown>>;
+    }
+  | { readonly command: 'passwd'; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
+  /** Everything asked for was said already: help, the version, or what was wrong. */
+  | { readonly command: 'exit'; readonly code: number };
+
+/** Columns of a terminal that the help fits in. */
+const HELP_WIDTH = 80;
+
+export interface Streams {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** Reads the arguments after the program's name. */
+export function readCommandLine(args: readonly string[], version: string, streams: Streams): Order {
+  let order: Order = { command: 'exit', code: 0 };
+  const program = new Command('a-chat')
+    .description('A small message server for netcat: what it accepted is delivered, even in a shutdown.')
+    .version(version, '--version', 'print the version')
+    .usage('[serve] [options] | <command> [options]')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .configureHelp({ helpWidth: HELP_WIDTH, minWidthToWrap: 20 })
+    .configureOutput({
+      writeOut: streams.out,
+      writeErr: streams.err,
+      outputError: (message, write) => {
+        write(complaint(message.replace(/^error: /, '')));
+      },
+    })
+    .addArgument(
+      new Argument('[serve]', 'run the server, which it does unless told otherwise').choices(['serve']),
+    )
+    .addHelpText(
+      'after',
+      '\nEach option can also be set in the environment, A_CHAT_PORT for --port, or in\n' +
+        'the file, with a line `port: 8080`. An option wins over the environment, that\nover the file. ' +
+        '--no-plain and the like switch off what these switch on.',
+    )
+    .action((_serve: unknown, options: Record<string, unknown>) => {
+      order = { command: 'serve', options };
+    });
+  for (const key of keys()) program.addOption(optionOf(key).helpGroup(groups[key]));
+  for (const option of counteroptions()) program.addOption(option);
+  program.addOption(
+    new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(groups.admin),
+  );
+
+  program
+    .command('connect')
+    .description('chat: stdin lines to the server, its lines to stdout')
+    .helpOption('-h, --help', 'print this')
+    .argument(
+      '[endpoint]',
+      'the server: tcp://<address>:<port>, tls://<address>:<port> or unix:<path>; in its absence --host and --port',
+    )
+    .addOption(optionOf('host', 'address of the server'))
+    .addOption(optionOf('port', 'port of the server'))
+    .addOption(optionOf('tlsCa', 'signers that a tls:// server is to have, in place of those trusted here'))
+    .addOption(optionOf('tlsCert', 'certificate to show to a tls:// server that asks for one'))
+    .addOption(optionOf('tlsKey', 'its private key'))
+    .option('--name <name>', 'log in with this name; without it, the first line is the login')
+    .option('--ask-password', 'ask for the password of that name, or take it from the first line of stdin')
+    .action((endpoint: string | undefined, _options: unknown, command: Command) => {
+      // Also what stands before the word `connect`.
+      order = { command: 'connect', endpoint, options: command.optsWithGlobals() };
+    });
+
+  const configCommand = program
+    .command('config')
+    .description('check the settings: options, environment and file')
+    .helpOption('-h, --help', 'print this')
+    .option('--print', 'show what is in force, and where each value came from')
+    .action((_options: unknown, command: Command) => {
+      order = { command: 'config', options: command.optsWithGlobals() };
+    });
+  // Also what stands behind the word.
+  for (const key of keys()) configCommand.addOption(optionOf(key).hideHelp());
+  for (const option of counteroptions()) configCommand.addOption(option);
+  configCommand.option('--config <file>', 'settings from a file');
+
+  program
+    .command('passwd')
+    .description('give an account its password: asks for it, or takes a line of stdin')
+    .helpOption('-h, --help', 'print this')
+    .argument('<name>', 'the name to log in with')
+    .addOption(optionOf('accounts', 'the file to write it to'))
+    .action((name: string, _options: unknown, command: Command) => {
+      order = { command: 'passwd', name, options: command.optsWithGlobals() };
+    });
+
+  const commands = program.commands.map((command) => command.name());
+  program
+    .command('help')
+    .description('print this, or the help of a command')
+    .helpOption('-h, --help', 'print this')
+    .addArgument(new Argument('[command]', 'which').choices(['serve', ...commands]))
+    .action((name: string | undefined) => {
+      (program.commands.find((command) => command.name() === name) ?? program).help();
+    });
+
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (failure) {
+    if (!(failure instanceof CommanderError)) throw failure;
+    order = { command: 'exit', code: failure.exitCode === 0 ? 0 : 2 };
+  }
+  return order;
+}
+
+/** One line about what went wrong, fit for a terminal whatever was typed. */
+export function complaint(message: string): string {
+  return `a-chat: ${defang(message.trim().replaceAll('\n', ' '))}\n`;
+}
+
+/**
+ * What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system
+ * refused, 3 for a login that the server did.
+ */
+export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
+  if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
+  if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
+  if (failure instanceof FileError) return { lines: [failure.message], code: 1 };
+  if (failure instanceof LoginError) return { lines: [failure.message], code: failure.isRefused ? 3 : 1 };
+  if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
+  if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
+  return undefined;
+}
+
+/** For each switch the option that switches it off. */
+function counteroptions(): Option[] {
+  const switches = keys().filter((key) => typeof settings[key].value === 'boolean');
+  return switches.map((key) => new Option(counterflagOf(key)).hideHelp());
+}
+
+function optionOf(key: keyof typeof settings, help = settings[key].help): Option {
+  const { value, placeholder } = settings[key];
+  const show = settings[key].show as (given: typeof value) => string;
+  const known = placeholder === '' || show(value) === '' ? '' : ` (${show(value)})`;
+  const option = new Option(`${flagOf(key)} ${placeholder}`.trim(), help + known);
+  if (!Array.isArray(value)) return option;
+  return option.argParser((one: string, before: readonly string[] | undefined) => [...(before ?? []), one]);
+}

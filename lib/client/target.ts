@@ -1,0 +1,62 @@
+import { type Credentials, readCredentials } from '../settings/tls-files.ts';
+import { type Endpoint, endpointProblem, isSecure, parseEndpoint } from '../protocol/endpoint.ts';
+import { type Key, OptionError, flagOf, readSettings } from '../settings/options.ts';
+
+/** What a client can connect to. */
+export type Reachable = Exclude<Endpoint, { transport: 'systemd' | 'systemd+tls' }>;
+
+/** A server, and what a client that reaches it with TLS shows of itself and trusts. */
+export interface Target {
+  readonly endpoint: Reachable;
+  readonly credentials: Credentials;
+}
+
+const FILES = ['tlsCert', 'tlsKey', 'tlsCa'] as const;
+
+/**
+ * The server that was written: as an endpoint, or in short as a host and port. Throws an `OptionError` for what cannot be,
+ * and Node's error for a file that cannot be read.
+ */
+export function targetOf(
+  written: string | undefined,
+  options: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Target {
+  const given = (key: Key) => options[key] !== undefined;
+  const endpoint = endpointOf(written, options, environment);
+  if (isSecure(endpoint)) {
+    const files = readSettings(options, environment, FILES);
+    if ((files.tlsCert === undefined) !== (files.tlsKey === undefined))
+      throw new OptionError('a certificate needs its key: --tls-cert and --tls-key');
+    return { endpoint, credentials: readCredentials(files) };
+  }
+  // Those of the environment may be meant for other servers.
+  const idle = FILES.find(given);
+  if (idle !== undefined)
+    throw new OptionError(`${flagOf(idle)} does nothing without TLS: a-chat connect tls://<address>:<port>`);
+  return { endpoint, credentials: {} };
+}
+
+function endpointOf(
+  written: string | undefined,
+  options: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Reachable {
+  if (written === undefined) {
+    const { host, port } = readSettings(options, environment, ['host', 'port']);
+    return { transport: 'tcp', host, port };
+  }
+  const twice = (['host', 'port'] as const).find((key) => options[key] !== undefined);
+  if (twice !== undefined)
+    throw new OptionError(
+      `${flagOf(twice)} and '${written}' say the same thing twice: leave one of them out`,
+    );
+  const endpoint = parseEndpoint(written);
+  if (endpoint === undefined || 'name' in endpoint)
+    throw new OptionError(
+      `one connects to tcp://<address>:<port>, tls://<address>:<port> or unix:<path>, not '${written}'`,
+    );
+  const problem = endpointProblem(endpoint);
+  if (problem !== undefined) throw new OptionError(`a server ${problem}, not '${written}'`);
+  return endpoint;
+}

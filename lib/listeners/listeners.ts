@@ -1,0 +1,75 @@
+import { Socket } from 'node:net';
+import { type Observable, filter, map, merge } from 'rxjs';
+import type { Credentials } from '../settings/tls-files.ts';
+import { type Endpoint, isSecure, placeOf, showEndpoint } from '../protocol/endpoint.ts';
+import type { ServerEvent } from '../model/events.ts';
+import { type ListenObserver, listen } from './socket-listener.ts';
+import { type ServerOptions, endpointsOf } from '../settings/options.ts';
+import { isIPv6Only } from '../protocol/endpoint-overlap.ts';
+import { type Refuse, certificateOf, secure } from './tls.ts';
+import { type Connection, type Origin, Session, remoteOf } from '../model/session.ts';
+import { Stranger } from '../model/stranger.ts';
+
+/** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
+export const REFUSALS = 64;
+
+/**
+ * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed without a
+ * word, and so are those that come by a listener that is failing. Emits the error of an endpoint that cannot be listened on.
+ */
+export function entrance(
+  options: ServerOptions,
+  credentials$: Observable<Credentials>,
+  open: () => number,
+  tell: (event: ServerEvent) => void,
+): Observable<Session> {
+  const { maxConnections, tlsCa } = options;
+  const endpoints = endpointsOf(options);
+  const arrivals = (endpoint: Endpoint) => {
+    const through = showEndpoint(endpoint);
+    let failing = false;
+    const observer: ListenObserver = {
+      listening: (found, addresses) => {
+        failing = false;
+        const place = { endpoint: showEndpoint(found), ...placeOf(found), addresses };
+        tell({ type: 'listening', ...place, maxConnections });
+      },
+      failing: ({ message }) => {
+        failing = true;
+        tell({ type: 'failing', message });
+      },
+    };
+    const refuse: Refuse = (code, { remoteAddress: address, remotePort: port }, detail) => {
+      tell({ type: 'refused', code, name: undefined, remote: remoteOf({ through, address, port }), detail });
+    };
+    const hasRoom = (socket: Socket) => {
+      if (!failing && open() < maxConnections + REFUSALS) return true;
+      refuse('server-full', socket);
+      socket.destroy();
+      return false;
+    };
+    const ipv6Only = isIPv6Only(endpoint, endpoints);
+    const sockets$ = listen(endpoint, { ...options, ipv6Only }, observer).pipe(filter(hasRoom));
+    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => enter(socket, { through })));
+    const requestCert = tlsCa !== undefined;
+    return sockets$.pipe(
+      secure(credentials$, { ...options, requestCert }, refuse),
+      map((socket) =>
+        enter(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
+      ),
+    );
+  };
+  return merge(...endpoints.map(arrivals));
+}
+
+/** A session of a connection that came from somewhere. Throws a `TypeError` for what is no stream. */
+export function enter(connection: Connection, { through, certificate }: Origin): Session {
+  const stream = connection instanceof Socket ? connection : new Stranger(connection);
+  // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+  stream.on('error', ignore);
+  const { remoteAddress: address, remotePort: port } = connection;
+  return new Session(stream, { through, address, port, certificate });
+}
+
+/** One for all: there may be ten thousand. */
+function ignore(): void {}

@@ -1,0 +1,220 @@
+import {
+  type GroupedObservable,
+  Observable,
+  type Observer,
+  type Subscriber,
+  type Unsubscribable,
+} from 'rxjs';
+import { bufferedValuesFrom } from 'rxjs-for-await';
+import { Backlog } from './backlog.ts';
+import { apart } from '../model/bytes.ts';
+import type { Payload } from '../model/events.ts';
+import { Stopwatch } from '../model/latency.ts';
+import { lingeringClose } from './lingering-close.ts';
+import type { Meter } from '../operate/meter.ts';
+import { Outlet } from './socket-writer.ts';
+import type { Packing } from './write-batches.ts';
+import type { PendingTotal } from '../model/pending-total.ts';
+import { type EndReason, closing, error } from '../protocol/wire.ts';
+import type { Session } from '../model/session.ts';
+import { DISTANCE } from '../os/tcp-table.ts';
+import type { Turn } from './flush-timing.ts';
+
+export interface WriterOptions {
+  /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
+  readonly maxPending: number;
+  /** ms that a peer may take nothing while something waits for it. */
+  readonly writeTimeout: number;
+  /** ms of silence after which a closed peer that does not hang up is hung up on. */
+  readonly lingerTimeout: number;
+  readonly plain: boolean;
+  /** Measures how long messages take, if given. */
+  readonly meter?: Meter | undefined;
+}
+
+/** Senders are slowed when this part of what may wait for their recipient does. */
+const SOFT_PART = 1 / 64;
+
+/** A recipient for which so many times more waits than may is cut off without a further look. */
+const HARD_PART = 4;
+
+/**
+ * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line to a thousand
+ * recipients then costs each of them a system call a turn, not one a chunk. More is better written while it is in the cache.
+ */
+const SMALL = 16 * 1024;
+
+/** What the writers share. */
+export interface Outflow {
+  /** What waits for all recipients together. */
+  readonly whole: PendingTotal;
+  /** How long small writes wait for more. */
+  readonly turn: Turn;
+  readonly packing: Packing;
+  /** Hears of each recipient that is written to no more; the session's counts are final by then. */
+  readonly depart: (session: Session, reason: EndReason) => void;
+  /** Hears of what should not have happened while a recipient was served. */
+  readonly surprise: (session: Session, failure: unknown) => void;
+}
+
+/**
+ * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
+ * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
+ */
+export function writer(
+  payloads: GroupedObservable<Session, Payload>,
+  options: WriterOptions,
+  outflow: Outflow,
+): Observable<never> {
+  return new Observable((out) => {
+    const writing = new Writing(payloads.key, options, outflow);
+    out.add(writing);
+    void writing.write(payloads, out);
+  });
+}
+
+/** An object and few closures: this is what an idle connection costs, ten thousand times. */
+class Writing implements Observer<Payload>, Unsubscribable {
+  readonly #session: Session;
+  readonly #options: WriterOptions;
+  readonly #outflow: Outflow;
+  readonly #backlog: Backlog;
+  readonly #outlet: Outlet;
+  readonly #stopwatch: Stopwatch | undefined;
+  #pending: Subscriber<Payload> | undefined;
+  /** Bytes of the payloads that wait. */
+  #unwritten = 0;
+  /** Ends the wait for more. */
+  #goOn: (() => void) | undefined;
+  #reason: EndReason = 'deadline';
+
+  constructor(session: Session, options: WriterOptions, outflow: Outflow) {
+    const { maxPending, writeTimeout, meter } = options;
+    this.#session = session;
+    this.#options = options;
+    this.#outflow = outflow;
+    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
+    this.#outlet = new Outlet(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
+    this.#stopwatch = meter && new Stopwatch(meter.latency);
+  }
+
+  /** Writes all there is, then completes `out`. */
+  async write(payloads: Observable<Payload>, out: Subscriber<never>): Promise<void> {
+    try {
+      await this.#end(await this.#writeAll(payloads));
+    } catch (failure) {
+      this.#fail(failure);
+      // What is still made out to it counts, until the broker has heard of its end.
+      await new Promise<void>((resolve) => {
+        out.add(payloads.subscribe({ complete: resolve }));
+      });
+      this.#reason = 'internal-error';
+    }
+    out.complete();
+  }
+
+  /** Returns why there is no more. */
+  async #writeAll(payloads: Observable<Payload>): Promise<EndReason> {
+    let end: EndReason = 'shutdown';
+    // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
+    for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
+      this.#stopwatch?.take();
+      let size = 0;
+      for (const write of this.#outflow.packing.pack(batch)) {
+        const taken = this.#outlet.write(write);
+        if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
+        size += write.size;
+        this.#unwritten -= write.size;
+        this.#backlog.remove(write.cost);
+      }
+      if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
+      end = batch.at(-1)?.end ?? end;
+      // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies
+      // young costs next to nothing, other garbage is collected by halting everything.
+      batch.length = 0;
+      if (size < SMALL) await this.#enough();
+      this.#goOn = undefined;
+    }
+    return end;
+  }
+
+  next(payload: Payload): void {
+    try {
+      this.#arrive(payload);
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+
+  error(failure: unknown): void {
+    this.#pending?.error(failure);
+  }
+
+  complete(): void {
+    this.#pending?.complete();
+  }
+
+  unsubscribe(): void {
+    this.#backlog.clear();
+    if (this.#outlet.cut() > 0 && this.#reason === 'shutdown') this.#reason = 'deadline';
+    this.#outflow.depart(this.#session, this.#reason);
+  }
+
+  /** The deliveries, which pass through `next`. */
+  #arrivals(payloads: Observable<Payload>): Observable<Payload> {
+    return new Observable((pending) => {
+      this.#pending = pending;
+      return payloads.subscribe(this);
+    });
+  }
+
+  #arrive(payload: Payload): void {
+    this.#unwritten += payload.bytes.length;
+    this.#backlog.add(payload);
+    this.#stopwatch?.arrive(payload);
+    if (this.#unwritten >= SMALL) this.#goOn?.();
+    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
+    this.#pending?.next(this.#outlet.isStuck ? this.#toKeep(payload) : payload);
+  }
+
+  /** What should not happen ends this session alone. */
+  #fail(failure: unknown): void {
+    this.#outflow.surprise(this.#session, failure);
+    this.#outlet.fail('internal-error');
+    this.#session.dismiss('internal-error');
+  }
+
+  /** What waits for a peer that does not read may wait for long: it keeps neither other bytes nor its sender in memory. */
+  #toKeep({ bytes, count, end }: Payload): Payload {
+    return { bytes: apart(bytes), count, from: this.#session, end };
+  }
+
+  #enough(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#goOn = resolve;
+      this.#outflow.turn.atEnd(resolve);
+    });
+  }
+
+  async #end(end: EndReason): Promise<void> {
+    const { socket, accepted } = this.#session;
+    this.#reason = this.#outlet.failure ?? end;
+    this.#outlet.end(this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#outlet.hoped));
+    const { lingerTimeout, writeTimeout } = this.#options;
+    const hangUp = (onItsWay: number) => {
+      if (this.#outlet.cut(onItsWay) > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
+    };
+    const isAtRisk = () => this.#outlet.isAtRisk;
+    // A slow consumer has had its time.
+    const isGivenUp = this.#reason === 'slow-consumer';
+    const takingTimeout = isGivenUp ? 0 : writeTimeout;
+    const distance = DISTANCE[end === 'shutdown' ? 'last' : isGivenUp ? 'prompt' : 'patient'];
+    await lingeringClose({ socket, isAtRisk, distance, hangUp }, { lingerTimeout, takingTimeout });
+  }
+}
+
+function lastWords(reason: EndReason, accepted: number, delivered: number): string {
+  const complaint =
+    reason === 'slow-consumer' ? error('slow-consumer', '', 'you did not read what waited for you') : '';
+  return complaint + closing(reason, accepted, delivered);
+}
