@@ -65,6 +65,11 @@ export class Spool {
     this.#listener = listener;
   }
 
+  /** Bytes of lines that wait, those that are being written included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Takes a line with its line end, or drops it. */
   write(line: string): void {
     const bytes = Buffer.from(line);

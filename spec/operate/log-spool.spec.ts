@@ -153,6 +153,8 @@ describe('a spool', () => {
     await until(() => words(pipe.read()).length === 10, 'all lines');
     complete(words(pipe.text), 10);
 
+    // What one can read has been written before the spool hears so.
+    await until(() => spool.bytes === 0, 'the spool to know');
     pipe.close();
     write(11, 20);
     await until(() => stuck.length === 2, 'the next failure');

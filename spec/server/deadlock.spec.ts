@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 afterEach(stopServers);
 
 /** ms; what is tested takes several of it. */
-const writeTimeout = 1000;
+const writeTimeout = 2000;
 const BODY = 'x'.repeat(1000);
 
 const echo = map(({ from: name, text }: Heard): Said => ({ to: name, text }));
