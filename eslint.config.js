@@ -1,62 +1,52 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
+import importX from 'eslint-plugin-import-x';
 import ts from 'typescript-eslint';
 
-/** The stages know types alone of each other; a file imports only from further down this list. */
-const layers = [
-  ['main'],
-  ['index'],
-  ['cli', 'config', 'log', 'login', 'passwd', 'start', 'supervised'],
-  ['admin', 'client'],
-  ['metrics', 'server'],
-  ['entrance', 'target'],
-  ['listen', 'secure', 'reader', 'admission', 'broker', 'writer', 'tally'],
-  ['credentials', 'inherit'],
-  ['options'],
-  ['shutdown', 'trouble', 'commands', 'outlet', 'linger', 'inlet', 'meter', 'loaded', 'last-intake'],
-  ['packing', 'watch'],
-  ['backlog'],
-  ['lines', 'throttle', 'ledger', 'latency', 'bot', 'unix', 'accounts', 'attempts', 'limiter', 'opening'],
-  ['passwords'],
-  ['turn', 'turn-share', 'prompt', 'crowd', 'spool', 'stdio', 'rewrite', 'telnet', 'pending-total', 'routes'],
-  ['tcp-table', 'write-queue', 'descriptors', 'send-buffer'],
-  ['tcp-rows'],
-  ['roster', 'scatter', 'names'],
-  ['lookalikes'],
-  ['skeleton'],
-  ['confusables'],
-  ['events'],
-  ['session', 'overlap'],
-  ['protocol', 'text', 'bytes', 'endpoint', 'address', 'files', 'discard', 'stranger', 'guard'],
+/**
+ * A folder of `lib/` imports from the rows below its own; the folders of one row do not know each other. The root, which
+ * puts the stages together, stands between the commands and the stages; `main.ts` and `index.ts` may import all.
+ */
+const rows = [
+  ['cli'],
+  ['.'],
+  ['client', 'operate', 'listeners', 'readers', 'admission', 'broker', 'writers'],
+  ['settings', 'os'],
+  ['model'],
+  ['protocol'],
 ];
 
-/** Also within a layer no file imports another. */
-const direction = layers.map((files, level) => ({
-  files: files.map((file) => `lib/${file}.ts`),
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [
-          {
-            group: layers
-              .slice(0, level + 1)
-              .flat()
-              .map((file) => `./${file}.ts`),
-            message: 'Dependencies point one way: see the layers in eslint.config.js.',
-          },
-        ],
-        paths: [
-          {
-            name: 'rxjs-for-await',
-            importNames: ['latestValueFrom', 'nextValueFrom', 'eachValueFrom'],
-            message: 'The first two lose values, the third slows down as they pile up: bufferedValuesFrom.',
-          },
-        ],
-      },
-    ],
-  },
-}));
+const direction = rows.flatMap((folders, level) => folders.map((folder) => directionOf(folder, level)));
+
+function directionOf(folder, level) {
+  const up = folder === '.' ? '\\./' : '\\.\\./';
+  const others = rows
+    .slice(0, level + 1)
+    .flat()
+    .filter((other) => other !== folder && other !== '.');
+  const patterns = [
+    { regex: `^${up}(?:${others.join('|')})/`, message: 'See the rows in eslint.config.js.' },
+  ];
+  if (level > rows.findIndex((row) => row.includes('.')))
+    patterns.push({ regex: '^\\.\\./[^/]+\\.ts$', message: 'The root puts the stages together.' });
+  if (folder === 'protocol')
+    patterns.push({ regex: '^node:', message: 'What speaks the protocol runs in a browser too.' });
+  const paths = [
+    {
+      name: 'rxjs-for-await',
+      importNames: ['latestValueFrom', 'nextValueFrom', 'eachValueFrom'],
+      message: 'The first two lose values, the third slows down as they pile up: bufferedValuesFrom.',
+    },
+  ];
+  return {
+    files: [folder === '.' ? 'lib/*.ts' : `lib/${folder}/*.ts`],
+    ignores: ['lib/main.ts', 'lib/index.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns, paths }] },
+  };
+}
+
+/** Names of Node alone that need no import. */
+const NODE_GLOBALS = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate'];
 
 export default defineConfig(
   globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/']),
@@ -76,5 +66,12 @@ export default defineConfig(
   },
   // TypeScript knows what is defined there.
   { files: ['examples/*.js'], rules: { 'no-undef': 'off' } },
+  {
+    files: ['lib/**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts'] })] },
+    rules: { 'import-x/no-cycle': 'error' },
+  },
+  { files: ['lib/protocol/*.ts'], rules: { 'no-restricted-globals': ['error', ...NODE_GLOBALS] } },
   direction,
 );

@@ -3,88 +3,44 @@ import {
   EMPTY,
   NEVER,
   Observable,
-  Subject,
+  type Subscription,
   concat,
   concatMap,
   defer,
   exhaustMap,
-  groupBy,
+  identity,
   interval,
   map,
   merge,
-  mergeMap,
   of,
   switchMap,
   takeUntil,
   tap,
 } from 'rxjs';
-import type { GroupedObservable, OperatorFunction, Subscription } from 'rxjs';
 import { Accounts, AccountsError } from './admission/accounts.ts';
 import { admission } from './admission/admission.ts';
 import { broker } from './broker/broker.ts';
 import { type Credentials, doubtsAbout, readCredentials } from './settings/tls-files.ts';
 import { REFUSALS, enter, entrance } from './listeners/listeners.ts';
-import type { Delivery, Payload, ServerEvent, SessionEvent } from './model/events.ts';
+import type { ServerEvent } from './model/events.ts';
 import { freeDescriptors } from './os/descriptors.ts';
 import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';
 import { Loaded } from './settings/reloadable.ts';
-import { type ServerOptions, serverOptions } from './settings/options.ts';
+import { type ServerOptions, serverOptions } from './server-options.ts';
 import { Packing } from './writers/write-batches.ts';
+import { type Stages, pipeline } from './pipeline.ts';
 import { PendingTotal } from './model/pending-total.ts';
 import { reader } from './readers/reader.ts';
 import { HANDSHAKES } from './listeners/tls.ts';
-import type { Connection, Session } from './model/session.ts';
-import { type Shutdown, shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
+import type { Connection } from './model/session.ts';
+import { shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
 import { Tally } from './operate/drain-tally.ts';
 import { vanished } from './os/tcp-table.ts';
 import { TurnShare } from './readers/turn-share.ts';
 import { Trouble } from './outside-failures.ts';
 import { Turn } from './writers/flush-timing.ts';
 import { type Outflow, writer } from './writers/writer.ts';
-
-/** The stages that the pipeline is made of; the tests put others in their place. */
-export interface Stages extends Shutdown {
-  readonly reader: (session: Session) => Observable<SessionEvent>;
-  readonly broker: OperatorFunction<SessionEvent, Delivery>;
-  readonly writer: (payloads: GroupedObservable<Session, Payload>) => Observable<never>;
-}
-
-/**
- * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown is its
- * completion: `drain$` completes the readers, they complete the broker, it completes the groups, each of them its
- * writer. `takeUntil` stands before the Subject because everything behind it is to be finished, not cut off; the one
- * behind it cuts off whoever is not done at the deadline.
- */
-export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
-  return new Observable((out) => {
-    const broker$ = new Subject<SessionEvent>();
-
-    const writers = broker$.pipe(
-      stages.broker,
-      groupBy(({ to }) => to, { element: ({ payload }) => payload, duration: ({ key }) => key.over$ }),
-      mergeMap(stages.writer),
-      takeUntil(stages.deadline$),
-    );
-    const readers = sessions$.pipe(mergeMap(stages.reader), takeUntil(stages.drain$));
-
-    out.add(writers.subscribe(out));
-    out.add(
-      readers.subscribe({
-        next: (event) => {
-          broker$.next(event);
-        },
-        // A listener that fails is the operator's affair; the broker must not hear of it.
-        error: (failure: unknown) => {
-          out.error(failure);
-        },
-        complete: () => {
-          broker$.complete();
-        },
-      }),
-    );
-  });
-}
 
 /**
  * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a shutdown
@@ -145,17 +101,15 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       },
     };
     const share = new TurnShare();
-    const read = (session: Session) => reader(session, settings, share);
-    const admit = admissionOf({ ...settings, reload$ }, tell, out);
+    const latency = settings.meter?.latency;
+    const read = { ...settings, latency };
     const run$ = pipeline(sessions$, {
       drain$: signal$.pipe(switchMap(beginDrain)),
       deadline$,
-      reader: (session) => {
-        const said$ = read(session);
-        return admit === undefined || isTrusted(session) ? said$ : said$.pipe(admit(session));
-      },
+      reader: (session) => reader(session, read, share),
+      admission: admissionOf({ ...settings, reload$ }, tell, out),
       broker: broker(settings, tell),
-      writer: (payloads) => writer(payloads, settings, outflow),
+      writer: (payloads) => writer(payloads, { ...settings, latency }, outflow),
     });
     out.add(
       interval(SWEEP)
@@ -210,13 +164,13 @@ function credentialsOf(
   return credentials$;
 }
 
-/** What stands between readers and broker where there are accounts; read now and at each reload. */
+/** Admission: by the accounts where there are some, read now and at each reload; else whoever comes is let through. */
 function admissionOf(
   { accounts: file, guests, reload$ = EMPTY }: ServerOptions,
   tell: (event: ServerEvent) => void,
   life: Subscription,
-): ReturnType<typeof admission> | undefined {
-  if (file === undefined) return undefined;
+): Stages['admission'] {
+  if (file === undefined) return () => identity;
   const load = (before?: Accounts) => {
     const found = Accounts.read(file, readerAfter(before));
     if (found.size === 0 && before !== undefined && before.size > 0)
@@ -236,7 +190,8 @@ function admissionOf(
       doubt();
     }),
   );
-  return admission(accounts, guests);
+  const admit = admission(accounts, guests);
+  return (session) => (isTrusted(session) ? identity : admit(session));
 }
 
 /** What reads a file: a running server never waits for one. */

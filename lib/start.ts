@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import type { DrainReport, ServerEvent } from './model/events.ts';
-import type { ServerOptions } from './settings/options.ts';
+import type { ServerOptions } from './server-options.ts';
 import { chatServer } from './server.ts';
 import { signalOrElse } from './shutdown.ts';
 

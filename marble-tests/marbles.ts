@@ -7,6 +7,7 @@ import {
   delay,
   endWith,
   filter,
+  identity,
   ignoreElements,
   map,
   merge,
@@ -20,7 +21,7 @@ import { type BrokerOptions, broker } from '../lib/broker/broker.ts';
 import type { Delivery, Payload, ServerEvent, SessionEvent } from '../lib/model/events.ts';
 import { type Piece, lines, overlong } from '../lib/readers/lines.ts';
 import type { EndReason } from '../lib/protocol/wire.ts';
-import { type Stages, pipeline } from '../lib/server.ts';
+import { type Stages, pipeline } from '../lib/pipeline.ts';
 import { Session } from '../lib/model/session.ts';
 import { TurnShare } from '../lib/readers/turn-share.ts';
 
@@ -149,7 +150,7 @@ export function chat(sessions$: Observable<Session>, cast: Cast): Observable<Not
         ignoreElements(),
       );
     };
-    const quiet = { drain$: NEVER, deadline$: NEVER, broker: theBroker() };
+    const quiet = { drain$: NEVER, deadline$: NEVER, admission: () => identity, broker: theBroker() };
     return pipeline(sessions$, { ...quiet, ...stages, writer }).subscribe(out);
   });
   return notes$.pipe(share());

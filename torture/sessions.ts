@@ -1,10 +1,10 @@
 import { Duplex } from 'node:stream';
-import { NEVER, Subject } from 'rxjs';
+import { NEVER, Subject, identity } from 'rxjs';
 import { broker } from '../lib/broker/broker.ts';
-import { serverOptions } from '../lib/settings/options.ts';
+import { serverOptions } from '../lib/server-options.ts';
 import { PendingTotal } from '../lib/model/pending-total.ts';
 import { reader } from '../lib/readers/reader.ts';
-import { pipeline } from '../lib/server.ts';
+import { pipeline } from '../lib/pipeline.ts';
 import { Session } from '../lib/model/session.ts';
 import { Packing } from '../lib/writers/write-batches.ts';
 import { TurnShare } from '../lib/readers/turn-share.ts';
@@ -47,6 +47,7 @@ async function measure(count: number): Promise<string> {
     drain$: NEVER,
     deadline$: NEVER,
     reader: (session) => reader(session, settings, share),
+    admission: () => identity,
     broker: broker(settings, () => {}),
     writer: (payloads) => writer(payloads, settings, outflow),
   }).subscribe();

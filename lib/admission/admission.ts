@@ -12,14 +12,14 @@ import {
 } from 'rxjs';
 import { type Accounts, splitAccount } from './accounts.ts';
 import { Attempts } from './wrong-logins.ts';
-import { NEWLINE } from '../model/bytes.ts';
+import { NEWLINE, detach } from '../model/bytes.ts';
 import type { Denial, SessionEvent, Verdict } from '../model/events.ts';
 import { Limiter } from './task-limit.ts';
 import type { Loaded } from '../settings/reloadable.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
 import { isForeign } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
-import { detach, forgetMatch, trim } from '../protocol/text.ts';
+import { forgetMatch, trim } from '../protocol/text.ts';
 
 /** Passwords that are hashed at a time: half of libuv's threads, and 32 MiB each. */
 const RUNNING = 2;

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { COLON, NEWLINE, apart, copy, isBlank, isPlain, standsAt } from '../model/bytes.ts';
+import { COLON, NEWLINE, apart, copy, detach, isBlank, isPlain, standsAt } from '../model/bytes.ts';
 import { answer } from './commands.ts';
 import type { Delivery, RefusalCode, ServerEvent, SessionEvent, Verdict } from '../model/events.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
@@ -9,7 +9,7 @@ import { Roster, type Seat } from './roster.ts';
 import { Routes } from './routes.ts';
 import { scatter } from './emit-each.ts';
 import type { Session } from '../model/session.ts';
-import { abbreviate, defang, detach, trim } from '../protocol/text.ts';
+import { abbreviate, defang, trim } from '../protocol/text.ts';
 
 export interface BrokerOptions {
   /** Connections at a time; one more is refused. */

@@ -1,6 +1,7 @@
 import { type Credentials, readCredentials } from '../settings/tls-files.ts';
-import { type Endpoint, endpointProblem, isSecure, parseEndpoint } from '../protocol/endpoint.ts';
+import { type Endpoint, isSecure, parseEndpoint } from '../protocol/endpoint.ts';
 import { type Key, OptionError, flagOf, readSettings } from '../settings/options.ts';
+import { endpointProblem } from '../settings/socket-path.ts';
 
 /** What a client can connect to. */
 export type Reachable = Exclude<Endpoint, { transport: 'systemd' | 'systemd+tls' }>;

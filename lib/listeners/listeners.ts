@@ -3,12 +3,22 @@ import { type Observable, filter, map, merge } from 'rxjs';
 import type { Credentials } from '../settings/tls-files.ts';
 import { type Endpoint, isSecure, placeOf, showEndpoint } from '../protocol/endpoint.ts';
 import type { ServerEvent } from '../model/events.ts';
-import { type ListenObserver, listen } from './socket-listener.ts';
-import { type ServerOptions, endpointsOf } from '../settings/options.ts';
+import { type ListenObserver, type ListenOptions, listen } from './socket-listener.ts';
+import { endpointsOf } from '../settings/options.ts';
 import { isIPv6Only } from '../protocol/endpoint-overlap.ts';
-import { type Refuse, certificateOf, secure } from './tls.ts';
+import { type Refuse, type SecureOptions, certificateOf, secure } from './tls.ts';
 import { type Connection, type Origin, Session, remoteOf } from '../model/session.ts';
 import { Stranger } from '../model/stranger.ts';
+
+type Places = Parameters<typeof endpointsOf>[0];
+
+export interface ListenersOptions
+  extends Places, Omit<ListenOptions, 'ipv6Only'>, Omit<SecureOptions, 'requestCert'> {
+  /** Connections at a time. */
+  readonly maxConnections: number;
+  /** File of the signers of client certificates, if they are asked for. */
+  readonly tlsCa: string | undefined;
+}
 
 /** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
 export const REFUSALS = 64;
@@ -18,7 +28,7 @@ export const REFUSALS = 64;
  * word, and so are those that come by a listener that is failing. Emits the error of an endpoint that cannot be listened on.
  */
 export function entrance(
-  options: ServerOptions,
+  options: ListenersOptions,
   credentials$: Observable<Credentials>,
   open: () => number,
   tell: (event: ServerEvent) => void,

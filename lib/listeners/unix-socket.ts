@@ -1,6 +1,6 @@
 import { linkSync, lstatSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { type Server, connect } from 'node:net';
-import { MAX_PATH_BYTES } from '../protocol/endpoint.ts';
+import { MAX_PATH_BYTES } from '../settings/socket-path.ts';
 
 /** Tries to put a socket into a place from which one that was left behind was just removed. */
 const TRIES = 10;

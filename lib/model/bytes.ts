@@ -44,6 +44,11 @@ export function apart(bytes: Buffer): Buffer {
   return copy;
 }
 
+/** A copy that does not keep the text alive it was cut from: V8's slices hold on to the whole chunk. */
+export function detach(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 /** Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a terminal. */
 export function isPlain(bytes: Buffer): boolean {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;

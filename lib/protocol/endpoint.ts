@@ -9,9 +9,6 @@ export type Endpoint =
 export const ENDPOINT_FORMS =
   'tcp://<address>:<port>, tls://<address>:<port>, unix:<path>, systemd:<name> or systemd+tls:<name>';
 
-/** Bytes of the longest path of a Unix socket: one less than the system has room for. It would be cut, and no word said. */
-export const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
-
 /** An address, in brackets where it has colons, and a port. */
 const NETWORK = /^(tcp|tls):\/\/(?:\[([^\]\s]+)\]|([^:/?#@[\]\s]+)):(\d{1,5})$/;
 
@@ -33,12 +30,6 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   const port = Number(digits);
   if ((transport !== 'tcp' && transport !== 'tls') || host === undefined || port > 65535) return undefined;
   return { transport, host, port };
-}
-
-/** What must be of an endpoint that can be read, if it is not so. */
-export function endpointProblem(endpoint: Endpoint): string | undefined {
-  const isTooLong = endpoint.transport === 'unix' && Buffer.byteLength(endpoint.path) > MAX_PATH_BYTES;
-  return isTooLong ? `must have a path of at most ${MAX_PATH_BYTES} bytes` : undefined;
 }
 
 /** `127.0.0.1:9090`, `[::1]:9090`, or `9090` for this machine alone; `undefined` for what is none of these. */

@@ -1,5 +1,5 @@
 import { isAscii, isInvisible, skeleton } from './skeleton.ts';
-import { trim } from './text.ts';
+import { byteLength, trim } from './text.ts';
 
 /** Bytes of UTF-8, after NFC. */
 export const MAX_NAME_BYTES = 64;
@@ -36,7 +36,7 @@ export function normalizeName(text: string): string {
 /** What is wrong with a normalized name, as the explanation of its refusal; `undefined` for a good one. */
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'a name is not empty';
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `a name is at most ${MAX_NAME_BYTES} bytes long`;
+  if (byteLength(name) > MAX_NAME_BYTES) return `a name is at most ${MAX_NAME_BYTES} bytes long`;
   if (SEPARATOR.test(name)) return "a name holds no ',' and no ':'";
   if (/^[/#*!@]/.test(name)) return "a name does not begin with '/', '#', '*', '!' or '@'";
   if (UNPRINTABLE.test(name)) return 'a name holds printable characters only';

@@ -44,9 +44,11 @@ export function abbreviate(text: string): string {
   return characters.length > SHOWN ? `${characters.slice(0, SHOWN).join('')}\u2026` : text;
 }
 
-/** A copy that does not keep the text alive it was cut from: V8's slices hold on to the whole chunk. */
-export function detach(text: string): string {
-  return Buffer.from(text).toString();
+const UTF8 = new TextEncoder();
+
+/** Bytes of a text on the wire. */
+export function byteLength(text: string): number {
+  return UTF8.encode(text).length;
 }
 
 /** Lets go of the text that a regular expression last matched, which JavaScript keeps (as `RegExp.input`). */

@@ -9,9 +9,9 @@ import {
   asyncScheduler,
 } from 'rxjs';
 import type { SessionEvent } from '../model/events.ts';
+import type { Latency } from '../model/latency.ts';
 import { Inlet } from './input-gate.ts';
 import { type Piece, lines, overlong } from './lines.ts';
-import type { Meter } from '../operate/meter.ts';
 import { Opening } from './opening.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Intake, Session } from '../model/session.ts';
@@ -28,7 +28,7 @@ export interface ReaderOptions {
   /** Lines a second from which on the peer is slowed; 0 for never. */
   readonly maxRate: number;
   /** Measures how long messages take, if given. */
-  readonly meter?: Meter | undefined;
+  readonly latency?: Latency | undefined;
 }
 
 /** A connection that did not end as a chat does. */
@@ -97,7 +97,7 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
 
   next(piece: Piece): void {
     if (this.#silence !== undefined) this.#heard = performance.now();
-    if (this.#options.meter !== undefined) this.#session.readAt = performance.now();
+    if (this.#options.latency !== undefined) this.#session.readAt = performance.now();
     this.#inlet.push(piece);
   }
 

@@ -1,18 +1,14 @@
 import { BlockList, isIP } from 'node:net';
-import type { Observable } from 'rxjs';
 import {
   ENDPOINT_FORMS,
   type Endpoint,
-  endpointProblem,
   isSecure,
   parseAddress,
   parseEndpoint,
   showEndpoint,
 } from '../protocol/endpoint.ts';
-import type { Meter } from '../operate/meter.ts';
+import { endpointProblem } from './socket-path.ts';
 import { overlapOf } from '../protocol/endpoint-overlap.ts';
-import type { Connection } from '../model/session.ts';
-import type { ShutdownSignal } from '../shutdown.ts';
 
 /** Every setting once: what it means, its default, and what it may be. Times are ms here, seconds for the operator. */
 
@@ -218,23 +214,8 @@ LOOPBACK.addAddress('::1', 'ipv6');
 export type Key = keyof typeof settings;
 export type Settings = { readonly [K in Key]: (typeof settings)[K]['value'] };
 
-/** The options of `chatServer`: times in ms, sizes in bytes. */
-export interface ServerOptions extends Omit<Settings, 'admin' | 'logLevel' | 'logFormat'> {
-  /** Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
-  readonly shutdown$?: ShutdownSignal | undefined;
-  /**
-   * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those of sockets,
-   * with all that goes for them; where there are accounts, those that are not `trusted` need a password. They are not asked for any more once a shutdown began.
-   */
-  readonly connections$?: Observable<Connection> | undefined;
-  /** Each value has the files of TLS and of accounts read again; whoever is here stays. */
-  readonly reload$?: Observable<unknown> | undefined;
-  /** Counts what the server does, if given. */
-  readonly meter?: Meter | undefined;
-}
-
-/** Options that only a program can give. */
-const OBJECTS = ['shutdown$', 'connections$', 'reload$', 'meter'] as const;
+/** Those of the server; the others are the program's. */
+export type SettingsOfServer = Omit<Settings, 'admin' | 'logLevel' | 'logFormat'>;
 
 /** Settings that are none: the message names them. */
 export class OptionError extends RangeError {
@@ -249,19 +230,6 @@ export class OptionError extends RangeError {
   }
 }
 
-/** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
-export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
-  const merged: Record<string, unknown> = {};
-  for (const key of OBJECTS) merged[key] = options[key];
-  const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
-  if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
-  for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
-  const settled = merged as unknown as ServerOptions;
-  const mistakes = contradictions(settled).map(({ key, problem }) => `${key} ${problem}`);
-  if (mistakes.length > 0) throw new OptionError(mistakes);
-  return settled;
-}
-
 /** Settings that are right one by one, but not together: what is wrong with `key` beside what else there is. */
 interface Contradiction {
   readonly key: Key;
@@ -272,7 +240,8 @@ interface Contradiction {
 
 const PLACES: readonly Key[] = ['listen', 'host', 'port'];
 
-function contradictions(options: Omit<Settings, 'admin' | 'logLevel' | 'logFormat'>): Contradiction[] {
+/** What is wrong with settings beside each other. */
+export function contradictions(options: SettingsOfServer): Contradiction[] {
   const overlap = overlapOf(endpointsOf(options));
   const places: Contradiction[] =
     overlap === undefined ? [] : [{ key: 'listen', problem: overlap, among: ['listen'] }];
@@ -473,6 +442,13 @@ function meant(key: Key, value: Written['value']): unknown {
   return typeof value === 'string' ? settings[key].read(value) : value;
 }
 
+/** What is wrong with a value, if anything. */
+export function problemOf(key: Key, value: unknown): string | undefined {
+  const { check } = settings[key] as Setting<unknown>;
+  const problem = check(value);
+  return problem === undefined ? undefined : `${problem}, not ${quote(value)}`;
+}
+
 /** What is wrong with what was written, if anything. */
 export function mistakeIn(key: Key, value: Written['value']): string | undefined {
   const { check } = settings[key] as Setting<unknown>;
@@ -517,14 +493,6 @@ export function variableOf(key: Key): string {
 
 function words(key: Key): string[] {
   return key.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
-}
-
-function checked(key: Key, value: unknown): unknown {
-  if (value === undefined) return settings[key].value;
-  const { check } = settings[key] as Setting<unknown>;
-  const problem = check(value);
-  if (problem !== undefined) throw new OptionError(`${key} ${problem}, not ${quote(value)}`);
-  return value;
 }
 
 function quote(value: unknown): string {

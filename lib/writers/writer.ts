@@ -9,9 +9,8 @@ import { bufferedValuesFrom } from 'rxjs-for-await';
 import { Backlog } from './backlog.ts';
 import { apart } from '../model/bytes.ts';
 import type { Payload } from '../model/events.ts';
-import { Stopwatch } from '../model/latency.ts';
+import { type Latency, Stopwatch } from '../model/latency.ts';
 import { lingeringClose } from './lingering-close.ts';
-import type { Meter } from '../operate/meter.ts';
 import { Outlet } from './socket-writer.ts';
 import type { Packing } from './write-batches.ts';
 import type { PendingTotal } from '../model/pending-total.ts';
@@ -29,7 +28,7 @@ export interface WriterOptions {
   readonly lingerTimeout: number;
   readonly plain: boolean;
   /** Measures how long messages take, if given. */
-  readonly meter?: Meter | undefined;
+  readonly latency?: Latency | undefined;
 }
 
 /** Senders are slowed when this part of what may wait for their recipient does. */
@@ -89,13 +88,13 @@ class Writing implements Observer<Payload>, Unsubscribable {
   #reason: EndReason = 'deadline';
 
   constructor(session: Session, options: WriterOptions, outflow: Outflow) {
-    const { maxPending, writeTimeout, meter } = options;
+    const { maxPending, writeTimeout, latency } = options;
     this.#session = session;
     this.#options = options;
     this.#outflow = outflow;
     this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
     this.#outlet = new Outlet(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
-    this.#stopwatch = meter && new Stopwatch(meter.latency);
+    this.#stopwatch = latency && new Stopwatch(latency);
   }
 
   /** Writes all there is, then completes `out`. */

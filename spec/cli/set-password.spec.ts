@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Accounts } from '../../lib/admission/accounts.ts';
-import { serverOptions } from '../../lib/settings/options.ts';
+import { serverOptions } from '../../lib/server-options.ts';
 import { account, accountsFile, directory, removeDirectories } from '../support/accounts.ts';
 import { Peer } from '../support/peer.ts';
 import { MAIN, Program } from '../support/program.ts';

@@ -12,7 +12,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Endpoint, parseEndpoint, showEndpoint } from '../../lib/protocol/endpoint.ts';
-import { serverOptions } from '../../lib/settings/options.ts';
+import { serverOptions } from '../../lib/server-options.ts';
 import { Peer } from '../support/peer.ts';
 import { Program } from '../support/program.ts';
 import { Server, stopServers } from '../support/server.ts';

@@ -1,0 +1,61 @@
+import {
+  type GroupedObservable,
+  type MonoTypeOperatorFunction,
+  Observable,
+  type OperatorFunction,
+  Subject,
+  groupBy,
+  mergeMap,
+  takeUntil,
+} from 'rxjs';
+import type { Delivery, Payload, SessionEvent } from './model/events.ts';
+import type { Session } from './model/session.ts';
+import type { Shutdown } from './shutdown.ts';
+
+/** The stages that the pipeline is made of; the tests put others in their place. */
+export interface Stages extends Shutdown {
+  readonly reader: (session: Session) => Observable<SessionEvent>;
+  /** What stands between a session's reader and the broker. */
+  readonly admission: (session: Session) => MonoTypeOperatorFunction<SessionEvent>;
+  readonly broker: OperatorFunction<SessionEvent, Delivery>;
+  readonly writer: (payloads: GroupedObservable<Session, Payload>) => Observable<never>;
+}
+
+/**
+ * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown is its
+ * completion: `drain$` completes the readers, they complete the broker, it completes the groups, each of them its
+ * writer. `takeUntil` stands before the Subject because everything behind it is to be finished, not cut off; the one
+ * behind it cuts off whoever is not done at the deadline.
+ */
+export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
+  return new Observable((out) => {
+    const broker$ = new Subject<SessionEvent>();
+
+    const writers = broker$.pipe(
+      stages.broker,
+      groupBy(({ to }) => to, { element: ({ payload }) => payload, duration: ({ key }) => key.over$ }),
+      mergeMap(stages.writer),
+      takeUntil(stages.deadline$),
+    );
+    const readers = sessions$.pipe(
+      mergeMap((session) => stages.reader(session).pipe(stages.admission(session))),
+      takeUntil(stages.drain$),
+    );
+
+    out.add(writers.subscribe(out));
+    out.add(
+      readers.subscribe({
+        next: (event) => {
+          broker$.next(event);
+        },
+        // A listener that fails is the operator's affair; the broker must not hear of it.
+        error: (failure: unknown) => {
+          out.error(failure);
+        },
+        complete: () => {
+          broker$.complete();
+        },
+      }),
+    );
+  });
+}
