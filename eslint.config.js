@@ -59,7 +59,7 @@ const direction = layers.map((files, level) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/']),
+  globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/api/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
