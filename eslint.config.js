@@ -49,7 +49,7 @@ function directionOf(folder, level) {
 const NODE_GLOBALS = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate'];
 
 export default defineConfig(
-  globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/']),
+  globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/api/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

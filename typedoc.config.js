@@ -16,7 +16,7 @@ function documentOptions({ converter }) {
 /** @type {import('typedoc').TypeDocOptions} */
 export default {
   entryPoints: ['lib/index.ts'],
-  out: 'docs',
+  out: 'docs/api',
   name: 'a-chat',
   readme: 'none',
   plugin: [documentOptions],

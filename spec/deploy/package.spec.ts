@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
@@ -88,7 +88,12 @@ describe('the package', () => {
     const modules = new Set(entered.map((file) => file.replace(/\.(js|d\.ts)$/, '')));
     // The compiler writes a declaration for each module.
     const needed = [...modules].flatMap((module) => [`${module}.js`, `${module}.d.ts`]);
-    needed.push('LICENSE', 'README.md', 'package.json', 'lib/main.js');
+    needed.push('LICENSE', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'package.json', 'lib/main.js');
+    needed.push(
+      ...readdirSync('docs')
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => join('docs', name)),
+    );
     expect([...files].sort()).toEqual(needed.sort());
   });
 
@@ -155,8 +160,8 @@ describe('installed into an empty project', () => {
     expect(await run('node', 'plain.mjs')).toBe('function function true 0\n');
   });
 
-  it('works as the README says', async () => {
-    const chapter = /^## Embedding$.*?^## /ms.exec(readFileSync('README.md', 'utf8'))?.[0] ?? '';
+  it('works as the page on embedding says', async () => {
+    const chapter = readFileSync('docs/embedding.md', 'utf8');
     const programs = [...chapter.matchAll(/^```js\n(.*?)^```$/gms)].map(([, program = '']) => program);
     expect(programs).toHaveLength(3);
     for (const program of programs.filter((text) => text.includes('SIGINT'))) {

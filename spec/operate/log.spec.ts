@@ -195,9 +195,9 @@ async function busyDay(...args: string[]): Promise<Program> {
   return server;
 }
 
-/** The fields of each event, by the README's table. */
+/** The fields of each event, by the table of docs/operating.md. */
 function documented(): Map<string, string[]> {
-  const chapter = /### Logs\n[^]*?\n###/.exec(readFileSync('README.md', 'utf8'))?.[0] ?? '';
+  const chapter = /## Logs\n[^]*?\n##/.exec(readFileSync('docs/operating.md', 'utf8'))?.[0] ?? '';
   const code = (cell: string) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
   const rows = Array.from(chapter.matchAll(/^\| (`[^|]+) \| (`[^|]+|) *\|/gm));
   return new Map(rows.map(([, event = '', fields = '']) => [code(event)[0] ?? '', code(fields)]));

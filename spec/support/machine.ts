@@ -37,7 +37,8 @@ mount -t cgroup2 none "$FOLDER/cgroup"
 find "$FOLDER/cgroup/$GROUP" -depth -type d -exec rmdir {} ";"`;
 
 /**
- * A systemd of its own, with the units of `deploy/` installed as the README says, apart from all else on this machine.
+ * A systemd of its own, apart from all else on this machine, with the units of `deploy/` installed as
+ * docs/operating.md says.
  * It needs to be root for that.
  */
 export class Machine {
