@@ -1,5 +1,5 @@
 import { filter, map, toArray } from 'rxjs';
-import { deliveries, heardBy, inVirtualTime, peer } from './marbles.ts';
+import { inVirtualTime, talk } from './marbles.ts';
 
 const typed = { a: 'alice', b: 'bob', c: 'carol' };
 
@@ -7,52 +7,43 @@ describe('A message to several recipients', () => {
   it(
     'reaches each of them in the frame in which it was sent',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob, carol] = [peer('alice'), peer('bob'), peer('carol')];
-      const bob$ = hot('   b-----', typed);
-      const carol$ = hot(' c-----', typed);
-      const alice$ = hot(' a--m--', { a: 'alice', m: 'bob, carol: hi' });
+      const { heard, subscriptions } = talk(
+        hot,
+        {
+          bob: '   b-----',
+          carol: ' c-----',
+          alice: ' a--m--',
+        },
+        { ...typed, m: 'bob, carol: hi' },
+      );
       const toBob = '      b--m--';
       const toCarol = '    c--m--';
       const toAlice = '    a-----';
       const subscription = '^-----';
 
-      const deliveries$ = deliveries(
-        new Map([
-          [bob, bob$],
-          [carol, carol$],
-          [alice, alice$],
-        ]),
-      );
-      expectObservable(deliveries$.pipe(heardBy(bob))).toBe(toBob, {
-        b: '* welcome bob',
-        m: 'from alice: hi',
-      });
-      expectObservable(deliveries$.pipe(heardBy(carol))).toBe(toCarol, {
-        c: '* welcome carol',
-        m: 'from alice: hi',
-      });
-      expectObservable(deliveries$.pipe(heardBy(alice))).toBe(toAlice, { a: '* welcome alice' });
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
+      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
+      expectObservable(heard('carol')).toBe(toCarol, { c: '* welcome carol', m: 'from alice: hi' });
+      expectObservable(heard('alice')).toBe(toAlice, { a: '* welcome alice' });
+      expectSubscriptions(subscriptions('alice')).toBe(subscription);
     }),
   );
 
   it(
     'is one delivery for each of them, and its bytes are made once for all',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob, carol] = [peer('alice'), peer('bob'), peer('carol')];
-      const bob$ = hot('   b-----|', typed);
-      const carol$ = hot(' c-----|', typed);
-      const alice$ = hot(' a--m--|', { a: 'alice', m: 'bob, carol: 1\nbob, carol: 2' });
+      const { deliveries$, subscriptions } = talk(
+        hot,
+        {
+          bob: '   b-----|',
+          carol: ' c-----|',
+          alice: ' a--m--|',
+        },
+        { ...typed, m: 'bob, carol: 1\nbob, carol: 2' },
+      );
       const summary = '    ------(s|)';
       const subscription = '^-----!';
 
-      const messages$ = deliveries(
-        new Map([
-          [bob, bob$],
-          [carol, carol$],
-          [alice, alice$],
-        ]),
-      ).pipe(
+      const messages$ = deliveries$.pipe(
         filter(({ payload }) => payload.count > 0),
         toArray(),
         map((messages) => ({
@@ -64,87 +55,75 @@ describe('A message to several recipients', () => {
       expectObservable(messages$).toBe(summary, {
         s: { to: ['bob', 'carol'], counts: [2, 2], buffers: 1 },
       });
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
+      expectSubscriptions(subscriptions('alice')).toBe(subscription);
     }),
   );
 
   it(
     'reaches one that is named twice once',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob] = [peer('alice'), peer('bob')];
-      const bob$ = hot('   b-----', typed);
-      const alice$ = hot(' a--m--', { a: 'alice', m: 'bob,bob , bob: hi' });
+      const { heard, subscriptions } = talk(
+        hot,
+        {
+          bob: '   b-----',
+          alice: ' a--m--',
+        },
+        { ...typed, m: 'bob,bob , bob: hi' },
+      );
       const toBob = '      b--m--';
       const subscription = '^-----';
 
-      const deliveries$ = deliveries(
-        new Map([
-          [bob, bob$],
-          [alice, alice$],
-        ]),
-      );
-      expectObservable(deliveries$.pipe(heardBy(bob))).toBe(toBob, {
-        b: '* welcome bob',
-        m: 'from alice: hi',
-      });
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
+      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
+      expectSubscriptions(subscriptions('alice')).toBe(subscription);
     }),
   );
 
   it(
     'reaches its sender too if it is among them',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob] = [peer('alice'), peer('bob')];
-      const bob$ = hot('   b------', typed);
-      const alice$ = hot(' a--m-n-', { a: 'alice', m: 'alice, bob: both', n: 'alice: myself' });
+      const { heard, subscriptions } = talk(
+        hot,
+        {
+          bob: '   b------',
+          alice: ' a--m-n-',
+        },
+        { ...typed, m: 'alice, bob: both', n: 'alice: myself' },
+      );
       const toBob = '      b--m---';
       const toAlice = '    a--m-n-';
       const subscription = '^------';
 
-      const deliveries$ = deliveries(
-        new Map([
-          [bob, bob$],
-          [alice, alice$],
-        ]),
-      );
-      expectObservable(deliveries$.pipe(heardBy(bob))).toBe(toBob, {
-        b: '* welcome bob',
-        m: 'from alice: both',
-      });
-      expectObservable(deliveries$.pipe(heardBy(alice))).toBe(toAlice, {
+      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: both' });
+      expectObservable(heard('alice')).toBe(toAlice, {
         a: '* welcome alice',
         m: 'from alice: both',
         n: 'from alice: myself',
       });
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
+      expectSubscriptions(subscriptions('alice')).toBe(subscription);
     }),
   );
 
   it(
     'reaches those who are here and names those who are not to its sender',
     inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob] = [peer('alice'), peer('bob')];
-      const bob$ = hot('   b-----', typed);
-      const alice$ = hot(' a--m--', { a: 'alice', m: 'zoe, bob, yann: hi' });
+      const { heard, subscriptions } = talk(
+        hot,
+        {
+          bob: '   b-----',
+          alice: ' a--m--',
+        },
+        { ...typed, m: 'zoe, bob, yann: hi' },
+      );
       const toBob = '      b--m--';
       const toAlice = '    a--e--';
       const subscription = '^-----';
 
-      const deliveries$ = deliveries(
-        new Map([
-          [bob, bob$],
-          [alice, alice$],
-        ]),
-      );
-      expectObservable(deliveries$.pipe(heardBy(bob))).toBe(toBob, {
-        b: '* welcome bob',
-        m: 'from alice: hi',
-      });
-      expectObservable(deliveries$.pipe(heardBy(alice))).toBe(toAlice, {
+      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
+      expectObservable(heard('alice')).toBe(toAlice, {
         a: '* welcome alice',
         e: '! not-connected zoe / ! not-connected yann',
       });
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
+      expectSubscriptions(subscriptions('alice')).toBe(subscription);
     }),
   );
 });

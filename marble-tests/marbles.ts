@@ -99,6 +99,41 @@ export function deliveries(inputs: Inputs, stage = theBroker()): Observable<Deli
   return merge(...events$).pipe(stage, share());
 }
 
+/** A conversation of sessions that are all there from the start. */
+export interface Talk {
+  readonly deliveries$: Observable<Delivery>;
+  readonly heard: (name: string) => Observable<string>;
+  readonly subscriptions: (name: string) => ReturnType<RunHelpers['hot']>['subscriptions'];
+}
+
+/**
+ * Makes a session and its typing of each diagram, in which a character stands for the text that `values` gives it.
+ * Of those who type in one frame the one whose diagram stands first comes first.
+ */
+export function talk(
+  hot: RunHelpers['hot'],
+  diagrams: Readonly<Record<string, string>>,
+  values: Record<string, string>,
+): Talk {
+  const cast = new Map(
+    Object.entries(diagrams).map(([name, diagram]) => [
+      name,
+      { session: peer(name), text$: hot(diagram, values) },
+    ]),
+  );
+  const actor = (name: string) => {
+    const found = cast.get(name);
+    if (found === undefined) throw new Error(`No diagram is of ${name}`);
+    return found;
+  };
+  const deliveries$ = deliveries(new Map([...cast.values()].map(({ session, text$ }) => [session, text$])));
+  return {
+    deliveries$,
+    heard: (name) => deliveries$.pipe(heardBy(actor(name).session)),
+    subscriptions: (name) => actor(name).text$.subscriptions,
+  };
+}
+
 /** The text of a payload, in which a slash stands between lines. Errors are cut to code and subject. */
 export function show({ bytes, end }: Payload): string {
   if (end !== undefined) return `end ${end}`;
