@@ -4,8 +4,9 @@ import importX from 'eslint-plugin-import-x';
 import ts from 'typescript-eslint';
 
 /**
- * A folder of `lib/` imports from the rows below its own; the folders of one row do not know each other. The root, which
- * puts the stages together, stands between the commands and the stages; `main.ts` and `index.ts` may import all.
+ * A folder of `lib/` imports from the rows below its own; the folders of one row do not know each other. The
+ * root, which puts the stages together, stands between the commands and the stages; `main.ts` and `index.ts`
+ * may import all.
  */
 const rows = [
   ['cli'],
@@ -51,6 +52,8 @@ const NODE_GLOBALS = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmed
 export default defineConfig(
   globalIgnores(['{lib,torture,bench,spec/support}/**/*.js', '**/*.d.ts', 'coverage/', 'docs/api/']),
   js.configs.recommended,
+  // Prettier sees to the code.
+  { rules: { 'max-len': ['error', { code: 1000, comments: 110, ignoreUrls: true }] } },
   {
     files: ['**/*.ts'],
     extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],

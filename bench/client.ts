@@ -70,7 +70,10 @@ export class Client {
     });
   }
 
-  /** Resets: what closes in good order leaves its port unusable for a minute, and 10,000 of them use all ports up. */
+  /**
+   * Resets: what closes in good order leaves its port unusable for a minute, and 10,000 of them use all ports
+   * up.
+   */
   leave(): void {
     this.socket.removeAllListeners('close');
     this.#plain.resetAndDestroy();

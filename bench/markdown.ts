@@ -1,4 +1,6 @@
-/** A table in Markdown, its columns as wide as what is in them. The first `left` of them begin at the left. */
+/**
+ * A table in Markdown, its columns as wide as what is in them. The first `left` of them begin at the left.
+ */
 export function markdownTable(head: readonly string[], body: readonly string[][], left: number): string {
   const rows = [head, ...body];
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));

@@ -33,8 +33,8 @@ const LOAD = fileURLToPath(new URL('load.js', import.meta.url));
 const REST = 300;
 
 /**
- * Measures a row: the servers in turn in each run, so that a slow phase of the machine hits all of them. A peer that
- * fails once is out for the rest of the row.
+ * Measures a row: the servers in turn in each run, so that a slow phase of the machine hits all of them. A
+ * peer that fails once is out for the rest of the row.
  */
 export async function measure(row: Row, servers: readonly Server[], plan: Plan): Promise<Measured[]> {
   const values = row.lines.map(() => new Map<string, number[]>());

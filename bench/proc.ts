@@ -25,7 +25,10 @@ function ticks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** The number that `pattern` finds in a file; `undefined` where a thread has just ended, or there is no such file. */
+/**
+ * The number that `pattern` finds in a file; `undefined` where a thread has just ended, or there is no such
+ * file.
+ */
 function read(path: string, pattern: RegExp): number | undefined {
   try {
     const found = pattern.exec(readFileSync(path, 'latin1'))?.[1];

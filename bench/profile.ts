@@ -11,8 +11,8 @@ import { rows } from './rows.ts';
 import { ownServer } from './servers.ts';
 
 /**
- * Leaves CPU profiles of the server under load, which Chrome's DevTools open, and prints what takes most of each; a
- * run of all the works writes that to bench/PROFILE.md too.
+ * Leaves CPU profiles of the server under load, which Chrome's DevTools open, and prints what takes most of
+ * each; a run of all the works writes that to bench/PROFILE.md too.
  */
 
 /** Rows of the benchmark, of which the last work is profiled. */

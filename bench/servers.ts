@@ -214,8 +214,8 @@ function peerServer({ program, title = program, wire, args, unfit }: Peer, path:
 /**
  * A server that speaks our protocol, as far as that is messages: `* welcome` and other notices need not be.
  *
- * @param command for the shell, with {port} for the port of 127.0.0.1 to listen on. The process that it starts is the
- * one that is measured and killed.
+ * @param command for the shell, with {port} for the port of 127.0.0.1 to listen on. The process that it
+ * starts is the one that is measured and killed.
  */
 export function commandServer(name: string, command: string): Server {
   return {

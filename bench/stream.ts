@@ -2,9 +2,10 @@
 const DIGITS = 8;
 
 /**
- * A run of messages that differ in their number alone, as bytes. One block of them is built once; for each next block
- * the digits that change are patched in place. So writing is sending slices, and verifying is comparing slices: both
- * cost a few nanoseconds a message, and the generator is not what limits a measurement.
+ * A run of messages that differ in their number alone, as bytes. One block of them is built once; for each
+ * next block the digits that change are patched in place. So writing is sending slices, and verifying is
+ * comparing slices: both cost a few nanoseconds a message, and the generator is not what limits a
+ * measurement.
  */
 export class Stream {
   readonly #messageLength: number;
@@ -51,7 +52,10 @@ export class Stream {
     return this.#position % this.#messageLength === 0;
   }
 
-  /** At least one of the next messages, and at most `most`: valid until the next call, so only for what is sent. */
+  /**
+   * At least one of the next messages, and at most `most`: valid until the next call, so only for what is
+   * sent.
+   */
   take(most: number): Buffer {
     const offset = this.#offset();
     const end = Math.min(offset + most * this.#messageLength, this.#end(offset));

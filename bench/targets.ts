@@ -3,7 +3,10 @@ import type { Measured } from './measure.ts';
 import { short } from './report.ts';
 import { median } from './stats.ts';
 
-/** What the server is to hold, of a row's judged line: our figure over a peer's, or, with none, our figure itself. */
+/**
+ * What the server is to hold, of a row's judged line: our figure over a peer's, or, with none, our figure
+ * itself.
+ */
 interface Target {
   readonly row: string;
   readonly against?: string;

@@ -74,7 +74,10 @@ const redis: Wire = {
   answer: (receivers) => `:${receivers}\r\n`,
 };
 
-/** All that one writes, all others read: piece by piece as it was read, lines or not, each piece under `<user4> `. */
+/**
+ * All that one writes, all others read: piece by piece as it was read, lines or not, each piece under
+ * `<user4> `.
+ */
 const ncat: Wire = {
   receiver: announced,
   sender: announced,

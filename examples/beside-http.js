@@ -14,7 +14,13 @@ const chat = await startChatServer({
   connections$: bot('web', () => posted$),
 });
 
-/** Resolves with the status that tells what became of a message. @param {string} to @param {string} text @returns {Promise<number>} */
+/**
+ * Resolves with the status that tells what became of a message.
+ *
+ * @param {string} to
+ * @param {string} text
+ * @returns {Promise<number>}
+ */
 function post(to, text) {
   return new Promise((resolve) => {
     posted$.next({

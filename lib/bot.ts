@@ -18,15 +18,19 @@ export interface Said {
   /** Line breaks become spaces: a message is one line. */
   readonly text: string;
   /**
-   * Hears once what of the message was refused: nothing, where it was taken for all. In its absence nobody hears who is not
-   * here, and what is no name is a `RangeError` that is thrown as RxJS throws what nobody handles. A server that is `plain` tells neither.
+   * Hears once what of the message was refused: nothing, where it was taken for all. In its absence nobody
+   * hears who is not here, and what is no name is a `RangeError` that is thrown as RxJS throws what nobody
+   * handles. A server that is `plain` tells neither.
    */
   readonly onTaken?: ((refusals: readonly Refusal[]) => void) | undefined;
 }
 
 /** What of a message was refused, and why. */
 export interface Refusal {
-  /** As in the server's `!` lines: `not-connected`, `name-invalid`. `ended`: the bot's session was over before. */
+  /**
+   * As in the server's `!` lines: `not-connected`, `name-invalid`. `ended`: the bot's session was over
+   * before.
+   */
   readonly code: string;
   /** What it is about: the name, if it is one. */
   readonly subject: string;
@@ -35,17 +39,19 @@ export interface Refusal {
 }
 
 /**
- * A session inside this process, for the option `connections$`: the messages that come for it go through `talk`, and
- * what comes out is sent. Each subscription is a connection of its own. To the server it is a session like any other:
- * it holds a name, is drained and counted, and as long as what it says has to wait for recipients that are slow, it is
- * given nothing more to hear. Where there are accounts it needs none: the program vouches for it. A person who logs in
- * with the password of an account of its name takes the name over, as from anybody.
+ * A session inside this process, for the option `connections$`: the messages that come for it go through
+ * `talk`, and what comes out is sent. Each subscription is a connection of its own. To the server it is a
+ * session like any other: it holds a name, is drained and counted, and as long as what it says has to wait
+ * for recipients that are slow, it is given nothing more to hear. Where there are accounts it needs none: the
+ * program vouches for it. A person who logs in with the password of an account of its name takes the name
+ * over, as from anybody.
  *
- * What it hears completes when the server ends the session; whatever `talk` still does is unsubscribed then. If `talk`
- * completes first the bot leaves. If it fails, the session breaks and the failure is thrown as RxJS throws what nobody
- * handles, so that it ends the process.
+ * What it hears completes when the server ends the session; whatever `talk` still does is unsubscribed then.
+ * If `talk` completes first the bot leaves. If it fails, the session breaks and the failure is thrown as RxJS
+ * throws what nobody handles, so that it ends the process.
  *
- * @param name fails with a `RangeError` if nobody may have it; that it is taken is told by the server's event `refused`, and the bot leaves
+ * @param name fails with a `RangeError` if nobody may have it; that it is taken is told by the server's event
+ * `refused`, and the bot leaves
  */
 export function bot(name: string, talk: OperatorFunction<Heard, Said>): Observable<Duplex> {
   const normalized = normalizeName(name);
@@ -60,7 +66,10 @@ class Line extends Duplex {
   readonly #heard$ = new Subject<Heard>();
   readonly #talk = new Subscription();
   #goOn: (() => void) | undefined;
-  /** A ping stands before and behind each message that somebody wants to hear of; these hear the pongs, in order. */
+  /**
+   * A ping stands before and behind each message that somebody wants to hear of; these hear the pongs, in
+   * order.
+   */
   #pongs: ((refusals: readonly Refusal[]) => void)[] = [];
   #isIn = false;
   /** Since the last pong. */

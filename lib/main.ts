@@ -36,14 +36,16 @@ type Written = Readonly<Record<string, unknown>>;
 const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
 
 /**
- * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when something was
- * or lines of the log are missing, 128 and the signal's number when a second signal cut the drain short.
+ * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when
+ * something was or lines of the log are missing, 128 and the signal's number when a second signal cut the
+ * drain short.
  */
 async function serve(written: Written): Promise<number> {
   const { values, notes } = await resolve(written);
   const { logLevel, logFormat, admin, ...options } = values;
-  // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory under load,
-  // and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting for it besides.
+  // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory
+  // under load, and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting
+  // for it besides.
   setFlagsFromString('--semi-space-growth-factor=1');
   const address = parseAddress(admin);
   const meter = address === undefined ? undefined : new Meter();
@@ -71,8 +73,8 @@ async function serve(written: Written): Promise<number> {
     await complaints.close(100);
     return missing > 0 ? code || 1 : code;
   };
-  // A bug of which nobody knows whom it concerns. What was accepted is delivered if it still can be; and better no server
-  // then than one that is half dead.
+  // A bug of which nobody knows whom it concerns. What was accepted is delivered if it still can be; and
+  // better no server then than one that is half dead.
   const broken$ = new Subject<void>();
   let isBroken = false;
   process.on('uncaughtException', (failure) => {
@@ -85,8 +87,8 @@ async function serve(written: Written): Promise<number> {
   for (const note of notes) log.warn({ event: 'setting-ignored', message: note }, note);
   const write = eventLog(log);
   const received: (typeof endings)[number][] = [];
-  // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a shutdown, and
-  // cuts none short. From systemd it asks to read again all the same.
+  // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a
+  // shutdown, and cuts none short. From systemd it asks to read again all the same.
   const hangsUp = process.env.NOTIFY_SOCKET === undefined;
   const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
   const signals$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
@@ -205,8 +207,8 @@ async function main(): Promise<number> {
   }
 }
 
-// The code is left for the end of the event loop: `process.exit` would cut off what is still being written. A server has
-// waited for that, as long as it does.
+// The code is left for the end of the event loop: `process.exit` would cut off what is still being written. A
+// server has waited for that, as long as it does.
 main().then(
   (code) => {
     process.exitCode = code;

@@ -1,6 +1,9 @@
 import { EMPTY, NEVER, Observable, Subject, catchError, throwError } from 'rxjs';
 
-/** What goes wrong in the embedder's own Observables: the first of it begins a shutdown, and is told at its end. */
+/**
+ * What goes wrong in the embedder's own Observables: the first of it begins a shutdown, and is told at its
+ * end.
+ */
 export class Trouble {
   readonly #came$ = new Subject<void>();
   #first: { readonly failure: unknown } | undefined;

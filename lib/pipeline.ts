@@ -22,10 +22,10 @@ export interface Stages extends Shutdown {
 }
 
 /**
- * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown is its
- * completion: `drain$` completes the readers, they complete the broker, it completes the groups, each of them its
- * writer. `takeUntil` stands before the Subject because everything behind it is to be finished, not cut off; the one
- * behind it cuts off whoever is not done at the deadline.
+ * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown
+ * is its completion: `drain$` completes the readers, they complete the broker, it completes the groups, each
+ * of them its writer. `takeUntil` stands before the Subject because everything behind it is to be finished,
+ * not cut off; the one behind it cuts off whoever is not done at the deadline.
  */
 export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
   return new Observable((out) => {

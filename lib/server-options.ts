@@ -14,11 +14,13 @@ import type { ShutdownSignal } from './shutdown.ts';
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
 export interface ServerOptions extends SettingsOfServer {
-  /** Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
+  /**
+   * Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short.
+   */
   readonly shutdown$?: ShutdownSignal | undefined;
   /**
-   * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those of sockets,
-   * with all that goes for them; where there are accounts, those that are not `trusted` need a
+   * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those
+   * of sockets, with all that goes for them; where there are accounts, those that are not `trusted` need a
    * password. They are not asked for any more once a shutdown began.
    */
   readonly connections$?: Observable<Connection> | undefined;

@@ -43,11 +43,12 @@ import { Turn } from './writers/flush-timing.ts';
 import { type Outflow, writer } from './writers/writer.ts';
 
 /**
- * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a shutdown
- * has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails where the address
- * cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an option that is none. Where
- * `shutdown$`, `connections$` or `reload$` fails, that begins a shutdown, and it fails with their error after `drained`.
- * What an observer throws is reported as RxJS reports what nobody handles, and changes nothing here.
+ * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a
+ * shutdown has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails
+ * where the address cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an
+ * option that is none. Where `shutdown$`, `connections$` or `reload$` fails, that begins a shutdown, and it
+ * fails with their error after `drained`. What an observer throws is reported as RxJS reports what nobody
+ * handles, and changes nothing here.
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
@@ -164,7 +165,10 @@ function credentialsOf(
   return credentials$;
 }
 
-/** Admission: by the accounts where there are some, read now and at each reload; else whoever comes is let through. */
+/**
+ * Admission: by the accounts where there are some, read now and at each reload; else whoever comes is let
+ * through.
+ */
 function admissionOf(
   { accounts: file, guests, reload$ = EMPTY }: ServerOptions,
   tell: (event: ServerEvent) => void,
@@ -205,12 +209,14 @@ const DAY = 24 * 60 * 60 * 1000;
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
 
-/** Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files. */
+/**
+ * Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files.
+ */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;
 
 /**
- * No more sessions than descriptors. Without one, libuv closes a new connection without a word to anybody; this way its
- * peer is told that the server is full, and whoever is here goes on.
+ * No more sessions than descriptors. Without one, libuv closes a new connection without a word to anybody;
+ * this way its peer is told that the server is full, and whoever is here goes on.
  */
 function withinLimits(settings: ServerOptions): ServerOptions {
   const handshakes = settings.tlsCert === undefined ? 0 : HANDSHAKES;

@@ -19,7 +19,9 @@ import {
   timer,
 } from 'rxjs';
 
-/** What begins a shutdown: the first value of an Observable, or an abort. A second value cuts the drain short. */
+/**
+ * What begins a shutdown: the first value of an Observable, or an abort. A second value cuts the drain short.
+ */
 export type ShutdownSignal = Observable<unknown> | AbortSignal;
 
 export interface Shutdown {
@@ -36,7 +38,8 @@ export interface Shutdown {
  */
 export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: number): Shutdown {
   const signal$ = signalsOf(signal).pipe(
-    // A signal raised while a line is being routed, by whoever hears of it, must not cut the pipeline under that line.
+    // A signal raised while a line is being routed, by whoever hears of it, must not cut the pipeline under
+    // that line.
     observeOn(asapScheduler),
     share({ connector: () => new ReplaySubject(), resetOnComplete: false, resetOnError: false }),
   );
@@ -50,8 +53,8 @@ export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: num
 }
 
 /**
- * `signal`, and what begins a shutdown beside it. Whichever comes first begins it; who begins one that has begun already
- * does not mean a second value, which would cut it short.
+ * `signal`, and what begins a shutdown beside it. Whichever comes first begins it; who begins one that has
+ * begun already does not mean a second value, which would cut it short.
  */
 export function signalOrElse(
   signal: ShutdownSignal | undefined,
@@ -78,7 +81,10 @@ export function signals<T extends NodeJS.Signals>(process: NodeJS.Process, ...na
   return merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))));
 }
 
-/** ms in which signals are one: a launcher and a terminal both send one, and `kill` is typed twice in a script. */
+/**
+ * ms in which signals are one: a launcher and a terminal both send one, and `kill` is typed twice in a
+ * script.
+ */
 const TOGETHER = 500;
 
 /** Passes one signal on, and none that comes close behind it, of whatever kind. */
@@ -86,7 +92,10 @@ export function oneOfMany<T>(): MonoTypeOperatorFunction<T> {
   return throttle(() => timer(TOGETHER).pipe(switchMap(() => afterInput)));
 }
 
-/** Emits when what came in while the event loop was busy has been heard: that was no later than what it was busy with. */
+/**
+ * Emits when what came in while the event loop was busy has been heard: that was no later than what it was
+ * busy with.
+ */
 const afterInput = new Observable<void>((out) => {
   const immediate = setImmediate(() => {
     out.next();

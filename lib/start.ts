@@ -13,13 +13,14 @@ export interface RunningServer {
   /** All of its endpoints, as one writes them. */
   readonly endpoints: readonly string[];
   /**
-   * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another way, or when
-   * something that the program gave it failed, once what was accepted is delivered. Left unhandled, that rejection ends the program, as any does.
+   * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another
+   * way, or when something that the program gave it failed, once what was accepted is delivered. Left
+   * unhandled, that rejection ends the program, as any does.
    */
   readonly closed: Promise<DrainReport>;
   /**
-   * Begins the shutdown and resolves with how it went: all that was accepted is delivered, or was abandoned at the
-   * deadline. It may be called any number of times, for the same promise; that cuts nothing short.
+   * Begins the shutdown and resolves with how it went: all that was accepted is delivered, or was abandoned
+   * at the deadline. It may be called any number of times, for the same promise; that cuts nothing short.
    */
   close(): Promise<DrainReport>;
   /** `close`, for `await using`. */
@@ -27,11 +28,12 @@ export interface RunningServer {
 }
 
 /**
- * `chatServer` with promises: resolves when the server listens, at all of its endpoints. Rejects where `chatServer` fails, and where the shutdown
- * came before the server listened.
+ * `chatServer` with promises: resolves when the server listens, at all of its endpoints. Rejects where
+ * `chatServer` fails, and where the shutdown came before the server listened.
  *
  * @param options as for `chatServer`; a first value of `shutdown$` that comes after `close` changes nothing
- * @param onEvent hears each event of `chatServer`. What it throws begins a shutdown, as `close` does, and is what the promise,
+ * @param onEvent hears each event of `chatServer`. What it throws begins a shutdown, as `close` does, and is
+ * what the promise,
  *   or `closed`, is rejected with once the server is drained; it hears of nothing more.
  */
 export function startChatServer(

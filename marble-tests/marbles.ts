@@ -60,7 +60,10 @@ export function peer(label: string): Session {
   return new Session(new PassThrough(), { through: label });
 }
 
-/** What each session types: a value is a line, or several with newlines between them; completion is end of file. */
+/**
+ * What each session types: a value is a line, or several with newlines between them; completion is end of
+ * file.
+ */
 export type Inputs = ReadonlyMap<Session, Observable<string>>;
 
 /** Says what the real reader says of a session that types `text$`. */
@@ -107,8 +110,8 @@ export interface Talk {
 }
 
 /**
- * Makes a session and its typing of each diagram, in which a character stands for the text that `values` gives it.
- * Of those who type in one frame the one whose diagram stands first comes first.
+ * Makes a session and its typing of each diagram, in which a character stands for the text that `values`
+ * gives it. Of those who type in one frame the one whose diagram stands first comes first.
  */
 export function talk(
   hot: RunHelpers['hot'],
@@ -151,7 +154,10 @@ export function heardBy(session: Session): OperatorFunction<Delivery, string> {
     );
 }
 
-/** What a session's writer did: `opened`, then the texts it wrote, then `closed <reason>` when it had written all. */
+/**
+ * What a session's writer did: `opened`, then the texts it wrote, then `closed <reason>` when it had written
+ * all.
+ */
 export interface Note {
   readonly session: Session;
   readonly text: string;

@@ -7,8 +7,8 @@ import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 
 /**
- * Runs the tests, or those of some files, so many times beside a process that takes all the time it gets, each time with
- * other random inputs. Says what failed, and how often: it exits with 0 where nothing did.
+ * Runs the tests, or those of some files, so many times beside a process that takes all the time it gets,
+ * each time with other random inputs. Says what failed, and how often: it exits with 0 where nothing did.
  */
 const [times = '20', ...args] = process.argv.slice(2);
 

@@ -10,7 +10,8 @@ await build({
   target: 'node20',
   // Loaded when an option asks for them.
   external: ['pino-pretty', 'prom-client', 'yaml'],
-  // What Node would resolve it to is compiled for engines without classes, and comes whole; of this only what is used.
+  // What Node would resolve it to is compiled for engines without classes, and comes whole; of this only what
+  // is used.
   alias: { rxjs: './node_modules/rxjs/dist/esm/index.js' },
   // What is CommonJS among the rest calls for it.
   banner: {

@@ -40,11 +40,11 @@ const rows = words.join(' ').match(/\S{100,}|\S.{0,98}\S(?=\s|$)/g) ?? [];
 writeFileSync(
   new URL('../lib/protocol/confusables.ts', import.meta.url),
   `/**
- * Which characters look alike, by Unicode ${version}. Written by scripts/confusables.js from Unicode's confusables.txt
- * (© Unicode, Inc., https://www.unicode.org/license.txt); read by skeleton.ts.
+ * Which characters look alike, by Unicode ${version}. Written by scripts/confusables.js from Unicode's
+ * confusables.txt (© Unicode, Inc., https://www.unicode.org/license.txt); read by skeleton.ts.
  *
- * One word for each prototype: its code points, joined by dots, then after a colon the characters that look like it,
- * each as its distance from the one before; all in base 36.
+ * One word for each prototype: its code points, joined by dots, then after a colon the characters that look
+ * like it, each as its distance from the one before; all in base 36.
  */
 export const CONFUSABLES = \`
 ${rows.join('\n')}

@@ -4,8 +4,8 @@ import { format } from 'prettier';
 import { groups, keys, nameOf, settings } from '../lib/settings/options.js';
 
 /**
- * Writes the table of settings in docs/operating.md, between its markers, from the code. With `--check` nothing is
- * written, and the exit code is 1 where the page differs.
+ * Writes the table of settings in docs/operating.md, between its markers, from the code. With `--check`
+ * nothing is written, and the exit code is 1 where the page differs.
  */
 const PAGE = 'docs/operating.md';
 const MARKED = /(<!-- settings -->\n)[^]*?(<!-- end of settings -->)/;

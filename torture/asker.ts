@@ -18,8 +18,8 @@ interface Answer {
 }
 
 /**
- * A peer that has the server answer as much as it can, as fast as it can, and checks that each line is answered, whole
- * and in order.
+ * A peer that has the server answer as much as it can, as fast as it can, and checks that each line is
+ * answered, whole and in order.
  */
 export class Asker extends Peer {
   readonly #random: Random;

@@ -21,7 +21,9 @@ interface Counts {
   readonly abandoned: number;
 }
 
-/** Compares what arrived with what the server told its peers, and wrote to its log, as far as there is one. */
+/**
+ * Compares what arrived with what the server told its peers, and wrote to its log, as far as there is one.
+ */
 export function reconcile(cast: Cast, log: readonly LogLine[]): Books {
   const left = countsByName(log);
   const faults = [...cast.faults, ...reportFaults(log)];
@@ -78,7 +80,8 @@ export function reconcile(cast: Cast, log: readonly LogLine[]): Books {
     const all = expected.get(name) ?? 0;
     abandonedInAll += Math.min(abandoned, all - received);
     lost += Math.max(0, all - received - abandoned);
-    // What its system had not acknowledged when it was cut off counts as abandoned, and may have arrived all the same.
+    // What its system had not acknowledged when it was cut off counts as abandoned, and may have arrived all
+    // the same.
     if (delivered + abandoned !== all) faults.push(`${name}: ${delivered} + ${abandoned} is not ${all}`);
     if (received < delivered) faults.push(`${name}: received ${received}, said to be delivered ${delivered}`);
   }
@@ -121,8 +124,8 @@ function reportFaults(log: readonly LogLine[]): string[] {
 }
 
 /**
- * Where peers break off their sessions one after the other: what was accepted in all was made out to a session, of which
- * the log has the end, or its sender was told that nobody of that name was here.
+ * Where peers break off their sessions one after the other: what was accepted in all was made out to a
+ * session, of which the log has the end, or its sender was told that nobody of that name was here.
  */
 export function balance(cast: Cast, log: readonly LogLine[]): string[] {
   const faults: string[] = [];

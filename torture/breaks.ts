@@ -16,7 +16,9 @@ async function quarrel(cast: Cast, name: string, other: string): Promise<void> {
   }
 }
 
-/** One session after the other of that name, each with another end, for as long as the server lets them in. */
+/**
+ * One session after the other of that name, each with another end, for as long as the server lets them in.
+ */
 async function comeAndGo(cast: Cast, name: string, address: string): Promise<void> {
   const { random } = cast;
   for (;;) {

@@ -21,9 +21,14 @@ export interface Cast {
   readonly random: Random;
   /** Senders with whom they write to, in turn. */
   readonly flows: Flow[];
-  /** Everyone who has a name and must get all that was accepted for it, and a closing line with true counts. */
+  /**
+   * Everyone who has a name and must get all that was accepted for it, and a closing line with true counts.
+   */
   readonly whole: { readonly name: string; readonly transcript: Transcript }[];
-  /** Those who have a name and may be cut off: what they got and what was abandoned make what was accepted for them. */
+  /**
+   * Those who have a name and may be cut off: what they got and what was abandoned make what was accepted for
+   * them.
+   */
   readonly cut: Peer[];
   /** Those who arrive by the hundred, say no more than a line to themselves, and stay. */
   readonly crowd: Peer[];
@@ -94,7 +99,9 @@ export async function pairs(cast: Cast, count: number, habits?: Habits, both = f
   }
 }
 
-/** Waits until the server has taken nothing more of the floods for so many ms, but for `patience` ms at most. */
+/**
+ * Waits until the server has taken nothing more of the floods for so many ms, but for `patience` ms at most.
+ */
 export async function held(flows: readonly Flow[], ms: number, patience: number): Promise<void> {
   const began = performance.now();
   await until(

@@ -4,7 +4,9 @@ import { silentCrowd } from './crowds.ts';
 
 const ENDINGS: [Ending, ...Ending[]] = ['SIGINT', 'SIGTERM', 'SIGQUIT'];
 
-/** ms after which the server takes a second signal for one that is meant, and some more for it to be heard. */
+/**
+ * ms after which the server takes a second signal for one that is meant, and some more for it to be heard.
+ */
 const MEANT = 700;
 
 /** Sessions of which the log has something to say. */

@@ -25,7 +25,9 @@ export interface Place {
 /** Lines in one write of a flood. */
 const BURST = 200;
 
-/** A peer over a real socket that floods its targets with numbered lines, in turn, and checks what it is sent. */
+/**
+ * A peer over a real socket that floods its targets with numbered lines, in turn, and checks what it is sent.
+ */
 export class Peer {
   readonly name: string;
   readonly transcript: Transcript;
@@ -90,7 +92,9 @@ export class Peer {
     if (this.#socket.writable) this.#socket.write(text);
   }
 
-  /** Writes numbered lines to `targets` in turn, as fast as the server takes them, until the connection ends. */
+  /**
+   * Writes numbered lines to `targets` in turn, as fast as the server takes them, until the connection ends.
+   */
   flood(targets: readonly string[], lines = Infinity): void {
     this.pour(() => {
       let text = '';
@@ -103,7 +107,9 @@ export class Peer {
     });
   }
 
-  /** Writes what `more` returns, as fast as the server takes it, until that is nothing or the connection ends. */
+  /**
+   * Writes what `more` returns, as fast as the server takes it, until that is nothing or the connection ends.
+   */
   pour(more: () => string): void {
     const pour = () => {
       if (!this.#socket.writable) return;

@@ -4,8 +4,8 @@ import { mebi, residentSize } from './memory.ts';
 import { Peer } from './peer.ts';
 
 /**
- * One peer that never reads and ten senders that flood it, for a while: what it costs the server in memory, and ten
- * other pairs in throughput.
+ * One peer that never reads and ten senders that flood it, for a while: what it costs the server in memory,
+ * and ten other pairs in throughput.
  */
 
 const PAIRS = 10;

@@ -28,7 +28,8 @@ export const readers: Readonly<Record<string, Scenario>> = {
         cast.flows.push({ from: sender, to: [receiver.name] });
       }
     },
-    // One line into a connection that was cut off resets it; one more would destroy what the receiver's own system holds unread.
+    // One line into a connection that was cut off resets it; one more would destroy what the receiver's own
+    // system holds unread.
     afterSignal: async ({ cut }) => {
       await pause(600);
       for (const receiver of cut) receiver.stopTyping();

@@ -31,13 +31,19 @@ export interface Tls {
 /** Seconds by which a drain may miss its deadline. */
 const LATE = 0.2;
 
-/** Seconds that a process may take, on a busy machine, to end when its drain is over, its last log lines included. */
+/**
+ * Seconds that a process may take, on a busy machine, to end when its drain is over, its last log lines
+ * included.
+ */
 const EXIT = 5;
 
 /** Bytes of memory that the server may hold, whatever its peers do. */
 const MOST_MEMORY = 512 * 2 ** 20;
 
-/** Starts the program, lets the scenario loose on it, sends the signal at a random moment, and reconciles the books. */
+/**
+ * Starts the program, lets the scenario loose on it, sends the signal at a random moment, and reconciles the
+ * books.
+ */
 export async function run(scenario: Scenario, seed: number, tls?: Tls): Promise<Outcome> {
   const random = new Random(seed);
   const { linger, drain, within: deadline = drain, options = [] } = scenario;

@@ -12,8 +12,8 @@ import { Turn } from '../lib/writers/flush-timing.ts';
 import { writer } from '../lib/writers/writer.ts';
 
 /**
- * What it costs the pipeline alone, without a network, that many sessions come and go at once: RxJS keeps subscribers
- * and observers in arrays, and looks through them for each that leaves.
+ * What it costs the pipeline alone, without a network, that many sessions come and go at once: RxJS keeps
+ * subscribers and observers in arrays, and looks through them for each that leaves.
  */
 
 /** A connection that takes all it is given at once. */

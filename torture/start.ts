@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { Program } from '../spec/support/program.ts';
 import { until } from '../spec/support/until.ts';
 
-/** What is wrong with where the log goes: a full disk, or a pipe that is full and is read never, late, or no more. */
+/**
+ * What is wrong with where the log goes: a full disk, or a pipe that is full and is read never, late, or no
+ * more.
+ */
 export type Trouble = 'full' | 'unread' | 'late' | 'closed';
 
 /** ms between two looks into a pipe. */

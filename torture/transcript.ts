@@ -6,8 +6,8 @@ export interface Hearing {
 }
 
 /**
- * What one peer was sent. Each message's text is the sender's count of messages to this very recipient, so there is but
- * one number that may come next.
+ * What one peer was sent. Each message's text is the sender's count of messages to this very recipient, so
+ * there is but one number that may come next.
  */
 export class Transcript {
   /** Last number received from each sender; without a fault it is how many there were. */

@@ -10,8 +10,8 @@ export class AccountsError extends Error {
 }
 
 /**
- * Names and what is kept of their passwords. In the file each is a line, `name:hash`; empty lines and lines that begin
- * with `#` mean nothing, and neither do blanks around a line and a byte order mark before it.
+ * Names and what is kept of their passwords. In the file each is a line, `name:hash`; empty lines and lines
+ * that begin with `#` mean nothing, and neither do blanks around a line and a byte order mark before it.
  */
 export class Accounts {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
@@ -26,7 +26,8 @@ export class Accounts {
   }
 
   /**
-   * Reads the file. Throws an error of `read` where it cannot be read, and an `AccountsError` for what it holds.
+   * Reads the file. Throws an error of `read` where it cannot be read, and an `AccountsError` for what it
+   * holds.
    *
    * @param read gives the bytes of a file
    */
@@ -54,7 +55,9 @@ export class Accounts {
     return this.#hashes.has(name);
   }
 
-  /** Whether `name`, which has no account, looks like one that does, and at least one of the two is not ASCII. */
+  /**
+   * Whether `name`, which has no account, looks like one that does, and at least one of the two is not ASCII.
+   */
   hasLookalike(name: string): boolean {
     return this.#lookalikes.has(name);
   }
@@ -66,7 +69,9 @@ export class Accounts {
     return right && this.#hashes.has(name);
   }
 
-  /** For a name without an account, always the same of somebody else, so that its cost does not give it away. */
+  /**
+   * For a name without an account, always the same of somebody else, so that its cost does not give it away.
+   */
   async #dummy(name: string): Promise<PasswordHash> {
     const crypto = await loadCrypto();
     secret ??= crypto.randomBytes(32);

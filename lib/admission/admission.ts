@@ -49,9 +49,10 @@ const POSING: Denial = {
 };
 
 /**
- * Stands between a session's reader and the broker, and turns the lines of a session without a name into `login` events
- * with a verdict. The session is held while its password is hashed, and what it said behind that line waits; once the
- * broker has let it in, all passes as it comes. A password goes no further than this.
+ * Stands between a session's reader and the broker, and turns the lines of a session without a name into
+ * `login` events with a verdict. The session is held while its password is hashed, and what it said behind
+ * that line waits; once the broker has let it in, all passes as it comes. A password goes no further than
+ * this.
  *
  * @param guests whether names that have no account come in without a password
  */

@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
 
 /**
- * What a password costs to try: `ln` is the binary logarithm of N, and 128 · N · r bytes are needed, p times over.
+ * What a password costs to try: `ln` is the binary logarithm of N, and 128 · N · r bytes are needed, p times
+ * over.
  */
 interface Cost {
   readonly ln: number;
@@ -46,7 +47,9 @@ export function parseHash(text: string): PasswordHash | undefined {
   return { cost, salt: Buffer.from(salt, 'base64'), key: Buffer.from(key, 'base64') };
 }
 
-/** Whether `password` is the one that was hashed; found out off the event loop, and compared in constant time. */
+/**
+ * Whether `password` is the one that was hashed; found out off the event loop, and compared in constant time.
+ */
 export async function isPassword(password: string, { cost, salt, key }: PasswordHash): Promise<boolean> {
   const crypto = await loadCrypto();
   return crypto.timingSafeEqual(await derive(password, salt, key.length, cost), key);
@@ -62,7 +65,9 @@ export async function loadCrypto(): Promise<typeof import('node:crypto')> {
   return (await import('node:crypto')).default;
 }
 
-/** Characters of a password that are normalized: the time for that can grow with the square of their number. */
+/**
+ * Characters of a password that are normalized: the time for that can grow with the square of their number.
+ */
 const MAX_NORMALIZED = 1024;
 
 /** NFC, so that a password is the same on every keyboard. Runs on libuv's thread pool. */

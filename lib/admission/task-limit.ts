@@ -16,7 +16,10 @@ export class Limiter {
     return this.#waiting >= this.#mostWaiting;
   }
 
-  /** The result of a task. Whoever unsubscribes before its turn comes spares it; afterwards it runs to its end. */
+  /**
+   * The result of a task. Whoever unsubscribes before its turn comes spares it; afterwards it runs to its
+   * end.
+   */
   run<T>(task: () => Promise<T>): Observable<T> {
     return new Observable((out) => {
       const turn$ = defer(() => {

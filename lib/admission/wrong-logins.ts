@@ -10,8 +10,8 @@ const FORGET = 30_000;
 const MOST = 10_000;
 
 /**
- * Wrong logins by host, for those that have too many of them. All connections without an address, such as those of a Unix
- * socket, count as one.
+ * Wrong logins by host, for those that have too many of them. All connections without an address, such as
+ * those of a Unix socket, count as one.
  */
 export class Attempts {
   /** When the last wrong try of each will be forgotten, in ms; in the order of their last tries. */

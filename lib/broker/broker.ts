@@ -49,8 +49,8 @@ const NOTHING = Buffer.alloc(0);
 const LINE_END = Buffer.of(NEWLINE);
 
 /**
- * Work for one session at a time, until its other lines are given back. A unit takes about a microsecond: a line, a
- * destination, a delivery, or a number of bytes.
+ * Work for one session at a time, until its other lines are given back. A unit takes about a microsecond: a
+ * line, a destination, a delivery, or a number of bytes.
  */
 const WORK_AT_A_TIME = 4096;
 
@@ -80,11 +80,12 @@ interface Refusal {
 }
 
 /**
- * The operator between what sessions say and what they are to hear. It alone knows who is here, so it alone can tell a
- * login from a message; it logs sessions in and out, makes out messages to their recipients, and answers.
+ * The operator between what sessions say and what they are to hear. It alone knows who is here, so it alone
+ * can tell a login from a message; it logs sessions in and out, makes out messages to their recipients, and
+ * answers.
  *
- * The first delivery to a session, empty, comes with its opening, and opens its group downstream; one with an `end` is
- * the last, and the group is concluded with it.
+ * The first delivery to a session, empty, comes with its opening, and opens its group downstream; one with an
+ * `end` is the last, and the group is concluded with it.
  */
 export function broker(
   options: BrokerOptions,
@@ -196,8 +197,8 @@ class Broker {
   }
 
   /**
-   * Takes whole lines, as far as the session lives. At least one is taken; others are given back where their session is
-   * held by now, or has used up its time.
+   * Takes whole lines, as far as the session lives. At least one is taken; others are given back where their
+   * session is held by now, or has used up its time.
    */
   #takeLines(session: Session, block: Buffer, emit: Emit): void {
     this.#work = 0;
@@ -275,13 +276,14 @@ class Broker {
   }
 
   /**
-   * Takes the message lines from `at` on that have the same destination list, as one delivery for each recipient.
-   * Returns where they end.
+   * Takes the message lines from `at` on that have the same destination list, as one delivery for each
+   * recipient. Returns where they end.
    */
   #post(session: Session, route: Route, block: Buffer, at: number, emit: Emit): number {
     const { head, prefix, to, missing } = route;
     const errors = missing.length === 0 ? '' : missing.map((name) => this.#notConnected(name)).join('');
-    // Where some are here and some are not, each line is a run of its own: its error is to follow its message.
+    // Where some are here and some are not, each line is a run of its own: its error is to follow its
+    // message.
     const oneByOne = missing.length > 0 && to.length > 0;
     const bodies: number[] = [];
     let end = at;
@@ -395,7 +397,10 @@ class Broker {
     session.dismiss(reason);
   }
 
-  /** Says something to the session at work, in one delivery with what else there is to say before its next message. */
+  /**
+   * Says something to the session at work, in one delivery with what else there is to say before its next
+   * message.
+   */
   #say(text: string): void {
     if (!this.#options.plain) this.#replies += text;
   }

@@ -10,8 +10,8 @@ export interface Answer {
 }
 
 /**
- * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands. `harmless`
- * makes a piece of input fit to be repeated.
+ * Answers a line, trimmed and not empty, that is no message: a command, or nothing the server understands.
+ * `harmless` makes a piece of input fit to be repeated.
  *
  * @param maxLine bytes of the longest line
  */

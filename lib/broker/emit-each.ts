@@ -1,9 +1,9 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 
 /**
- * `mergeMap` for synchronous results: `project` hands each result to `emit`, none, one or many for a value. On the hot
- * path it stands where `mergeMap(value => [...])` would make an array and an inner Observable for every value.
- * What `project` throws becomes the error of the result.
+ * `mergeMap` for synchronous results: `project` hands each result to `emit`, none, one or many for a value.
+ * On the hot path it stands where `mergeMap(value => [...])` would make an array and an inner Observable for
+ * every value. What `project` throws becomes the error of the result.
  */
 export function scatter<T, R>(
   project: (value: T, emit: (result: R) => void) => void,

@@ -4,8 +4,8 @@ import { who } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 
 /**
- * The place of a name as long as one session has it. Routes remember seats: one that its session has left is empty, and
- * keeps nothing of that in memory.
+ * The place of a name as long as one session has it. Routes remember seats: one that its session has left is
+ * empty, and keeps nothing of that in memory.
  */
 export interface Seat {
   readonly session: Session | undefined;

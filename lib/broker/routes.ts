@@ -4,7 +4,10 @@ const SMALL = 256;
 /** Bytes of all the longer ones together: those that were used longest ago are forgotten. */
 const LARGE_IN_ALL = 8 * 2 ** 20;
 
-/** What was last found out for each of many, by what it was found from; of what is large no more than there is room for. */
+/**
+ * What was last found out for each of many, by what it was found from; of what is large no more than there is
+ * room for.
+ */
 export class Routes<K extends object, R> {
   readonly #small = new WeakMap<K, R>();
   /** In the order of their last making. */

@@ -22,9 +22,9 @@ export function loginTyped(input: Input): Logins {
 }
 
 /**
- * A name with a password, which is asked for, and not shown, where `input` is a terminal, and again where it was wrong;
- * otherwise it is the first line, and what comes behind it stays. Resolves when the first was given; throws an
- * `OptionError` for what is no name.
+ * A name with a password, which is asked for, and not shown, where `input` is a terminal, and again where it
+ * was wrong; otherwise it is the first line, and what comes behind it stays. Resolves when the first was
+ * given; throws an `OptionError` for what is no name.
  *
  * @param say shows the question
  */

@@ -5,8 +5,9 @@ import { type Readable, Writable } from 'node:stream';
 export type Input = Readable & { readonly isTTY?: boolean };
 
 /**
- * Asks for something secret: at a terminal once with each question, and shows nothing of what is typed; otherwise it is
- * the first line, once. What comes behind it stays in `input`. An answer is empty where none comes.
+ * Asks for something secret: at a terminal once with each question, and shows nothing of what is typed;
+ * otherwise it is the first line, once. What comes behind it stays in `input`. An answer is empty where none
+ * comes.
  *
  * @param say shows the questions
  */

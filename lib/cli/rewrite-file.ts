@@ -20,19 +20,27 @@ import { FileError, readRegular } from '../settings/files.ts';
 /** Tries to write before another one does. */
 const TRIES = 100;
 
-/** ms after which whoever read the file before it was written has written too: what he has not heard of is lost. */
+/**
+ * ms after which whoever read the file before it was written has written too: what he has not heard of is
+ * lost.
+ */
 const SETTLED = 100;
 
-/** Why a file cannot be replaced that may be writable all the same: its folder, its owner, or that it is mounted. */
+/**
+ * Why a file cannot be replaced that may be writable all the same: its folder, its owner, or that it is
+ * mounted.
+ */
 const IRREPLACEABLE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
 /**
- * Makes `path` what `change` makes of it, or of nothing where there is none; links are followed. The file is there whole
- * at each moment, and keeps its mode and its owner; a new one is for its owner alone. Where it cannot be replaced it is
- * written in place. Several processes may do so at once: `change` is asked again until `isDone` holds for what is there.
- * Throws Node's error where the file cannot be written, and a `FileError` where it is none.
+ * Makes `path` what `change` makes of it, or of nothing where there is none; links are followed. The file is
+ * there whole at each moment, and keeps its mode and its owner; a new one is for its owner alone. Where it
+ * cannot be replaced it is written in place. Several processes may do so at once: `change` is asked again
+ * until `isDone` holds for what is there. Throws Node's error where the file cannot be written, and a
+ * `FileError` where it is none.
  *
- * @param onUnsafe hears, once, why the file is written in place: whoever reads it at that moment may see half of it
+ * @param onUnsafe hears, once, why the file is written in place: whoever reads it at that moment may see half
+ * of it
  */
 export async function rewrite(
   path: string,

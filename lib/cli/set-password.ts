@@ -10,9 +10,9 @@ import { defang, trim } from '../protocol/text.ts';
 const BYTE_ORDER_MARK = Buffer.from('\ufeff').toString('latin1');
 
 /**
- * Gives an account its password, and makes file and account where there is none. The password is asked for twice, and not
- * shown, where `input` is a terminal; otherwise it is the first line. Throws an `OptionError` for what cannot be, and
- * Node's error where the file cannot be written.
+ * Gives an account its password, and makes file and account where there is none. The password is asked for
+ * twice, and not shown, where `input` is a terminal; otherwise it is the first line. Throws an `OptionError`
+ * for what cannot be, and Node's error where the file cannot be written.
  *
  * @param say shows the questions
  */

@@ -23,15 +23,18 @@ export class LoginError extends Error {
 
 /** What one logs in with, line after line, as long as the one before was refused. */
 export interface Logins {
-  /** The first where `refusal` is not given, otherwise one in place of that which was refused so; `undefined` for no more. */
+  /**
+   * The first where `refusal` is not given, otherwise one in place of that which was refused so; `undefined`
+   * for no more.
+   */
   readonly next: (refusal?: string) => Promise<string | undefined>;
   /** They are not needed any more. */
   readonly end: () => void;
 }
 
 /**
- * ms of silence after which a server counts as one that says `from` lines alone: others answer a login at once, and one
- * with a password before their own time for logins is over.
+ * ms of silence after which a server counts as one that says `from` lines alone: others answer a login at
+ * once, and one with a password before their own time for logins is over.
  */
 const SILENCE = { name: 5000, password: 40_000 };
 
@@ -39,11 +42,11 @@ const SILENCE = { name: 5000, password: 40_000 };
 const REFUSED = /^! (name-invalid|name-taken|auth-failed|not-certified) /;
 
 /**
- * The client: `input` to the server, the server's lines to `output`. Nothing of the input is sent before the server has
- * let the client in: what is meant for somebody would be tried as a name. When the input ends it half-closes, so that what
- * is on its way still arrives; it is done when the server has ended too. Rejects with a `ConnectionError` where the
- * connection fails, and with a `LoginError` where it is not let in. Nothing is said to a server with TLS before it has
- * proved who it is.
+ * The client: `input` to the server, the server's lines to `output`. Nothing of the input is sent before the
+ * server has let the client in: what is meant for somebody would be tried as a name. When the input ends it
+ * half-closes, so that what is on its way still arrives; it is done when the server has ended too. Rejects
+ * with a `ConnectionError` where the connection fails, and with a `LoginError` where it is not let in.
+ * Nothing is said to a server with TLS before it has proved who it is.
  */
 export function chat(target: Target, logins: Logins, input: Readable, output: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -85,7 +88,10 @@ export function chat(target: Target, logins: Logins, input: Readable, output: Wr
   });
 }
 
-/** ms that one of several addresses of a server has before the next is tried; Node's own would give up slow links. */
+/**
+ * ms that one of several addresses of a server has before the next is tried; Node's own would give up slow
+ * links.
+ */
 const autoSelectFamilyAttemptTimeout = 3000;
 /** Resolves when the server has let the client in, or with `false` where there is nothing to log in with. */
 async function logIn(socket: Socket, logins: Logins): Promise<boolean> {

@@ -15,8 +15,8 @@ export interface Target {
 const FILES = ['tlsCert', 'tlsKey', 'tlsCa'] as const;
 
 /**
- * The server that was written: as an endpoint, or in short as a host and port. Throws an `OptionError` for what cannot be,
- * and Node's error for a file that cannot be read.
+ * The server that was written: as an endpoint, or in short as a host and port. Throws an `OptionError` for
+ * what cannot be, and Node's error for a file that cannot be read.
  */
 export function targetOf(
   written: string | undefined,

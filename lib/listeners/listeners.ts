@@ -24,8 +24,9 @@ export interface ListenersOptions
 export const REFUSALS = 64;
 
 /**
- * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed without a
- * word, and so are those that come by a listener that is failing. Emits the error of an endpoint that cannot be listened on.
+ * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed
+ * without a word, and so are those that come by a listener that is failing. Emits the error of an endpoint
+ * that cannot be listened on.
  */
 export function entrance(
   options: ListenersOptions,

@@ -15,7 +15,10 @@ import { LOCALHOST } from '../protocol/endpoint-overlap.ts';
 import { listenAt } from './unix-socket.ts';
 
 export interface ListenOptions {
-  /** ms of silence after which the kernel asks whether a peer is still there; it gives up some ten seconds later. */
+  /**
+   * ms of silence after which the kernel asks whether a peer is still there; it gives up some ten seconds
+   * later.
+   */
   readonly keepAlive: number;
   /** Permissions of a Unix socket. */
   readonly socketMode: number;
@@ -28,7 +31,10 @@ const BACKLOG = 4096;
 
 /** Who hears of what is no connection. */
 export interface ListenObserver {
-  /** With the port that was found free, where one was to be found; and with the addresses, where it has several. */
+  /**
+   * With the port that was found free, where one was to be found; and with the addresses, where it has
+   * several.
+   */
   readonly listening: (endpoint: Endpoint, addresses?: readonly string[]) => void;
   /** The system cannot hand over connections; told once, until `listening` is told again. */
   readonly failing: (failure: Error) => void;
@@ -49,10 +55,10 @@ const FIRST_RETRY = 100;
 const LAST_RETRY = 5000;
 
 /**
- * A listening socket as its connections. Subscribing listens; unsubscribing closes the listener, which removes a Unix
- * socket, and leaves the connections alone. Emits Node's error where the endpoint cannot be listened on. A listener that
- * fails later, or that would for lack of descriptors, is closed and tried again, at growing distances: whoever is here
- * goes on.
+ * A listening socket as its connections. Subscribing listens; unsubscribing closes the listener, which
+ * removes a Unix socket, and leaves the connections alone. Emits Node's error where the endpoint cannot be
+ * listened on. A listener that fails later, or that would for lack of descriptors, is closed and tried again,
+ * at growing distances: whoever is here goes on.
  */
 export function listen(
   endpoint: Endpoint,
@@ -206,9 +212,10 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 }
 
 /**
- * The connections of a listening socket of systemd's. Only our copy of it is closed in the end: those who connect wait
- * in the kernel for the next process. It could not be opened again, so it is kept whatever happens, and goes on to emit
- * connections where descriptors are few: they are to be refused from `failing` to `listening`.
+ * The connections of a listening socket of systemd's. Only our copy of it is closed in the end: those who
+ * connect wait in the kernel for the next process. It could not be opened again, so it is kept whatever
+ * happens, and goes on to emit connections where descriptors are few: they are to be refused from `failing`
+ * to `listening`.
  */
 function inheritedConnections(
   endpoint: Endpoint,

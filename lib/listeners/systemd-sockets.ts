@@ -7,8 +7,8 @@ const FIRST_DESCRIPTOR = 3;
 const NAMELESS = 'unknown';
 
 /**
- * Descriptors of the listening sockets that systemd handed to this process under `name`, as sd_listen_fds(3) finds them.
- * Throws an `OptionError` where there is none.
+ * Descriptors of the listening sockets that systemd handed to this process under `name`, as sd_listen_fds(3)
+ * finds them. Throws an `OptionError` where there is none.
  */
 export function inherited(
   name: string,

@@ -23,8 +23,9 @@ export type Refuse = (code: RefusalCode, socket: Socket, detail?: string) => voi
 export const HANDSHAKES = 512;
 
 /**
- * Plain connections as secured ones: each comes out when its handshake is done. The latest of `credentials$`, whose
- * first must be there at once, hold for the handshakes that begin. Unsubscribing breaks off those under way.
+ * Plain connections as secured ones: each comes out when its handshake is done. The latest of `credentials$`,
+ * whose first must be there at once, hold for the handshakes that begin. Unsubscribing breaks off those under
+ * way.
  */
 export function secure(
   credentials$: Observable<Credentials>,
@@ -40,13 +41,14 @@ export function secure(
         hosts.remove(underWay.get(socket));
         return underWay.delete(socket);
       };
-      // It does not listen: connections are handed to it. Whoever shows no good certificate is let through, to be told
-      // why in a line of the chat; the alert that TLS has for it says less.
+      // It does not listen: connections are handed to it. Whoever shows no good certificate is let through,
+      // to be told why in a line of the chat; the alert that TLS has for it says less.
       const server = createServer({ handshakeTimeout, requestCert, rejectUnauthorized: false });
       server.on('secureConnection', (socket) => {
         finish(plainOf(socket));
         socket.allowHalfOpen = true;
-        // Node tells of a record that is broken and leaves the connection open, though nothing passes there any more.
+        // Node tells of a record that is broken and leaves the connection open, though nothing passes there
+        // any more.
         socket.on('error', () => socket.destroy());
         out.next(socket);
       });
@@ -56,7 +58,8 @@ export function secure(
         if (finish(plain)) refuse('tls-failed', plain, reasonOf(failure));
       });
 
-      // Whoever means it is done in no time: those who do not would keep everybody out if they were served to the end.
+      // Whoever means it is done in no time: those who do not would keep everybody out if they were served to
+      // the end.
       const giveUpOldest = () => {
         const [oldest] = underWay.keys();
         if (oldest === undefined) return;

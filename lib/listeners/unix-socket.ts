@@ -9,9 +9,10 @@ const TRIES = 10;
 const UNIQUE = 8;
 
 /**
- * Has `server` listen at `path`, with `mode` from the first moment on. It takes the place of a socket that a process left
- * behind which did not end by itself, and of nothing else. Rejects with Node's error where it cannot. Resolves with what
- * takes the socket away, unless it is another one by then; closing the server does not.
+ * Has `server` listen at `path`, with `mode` from the first moment on. It takes the place of a socket that a
+ * process left behind which did not end by itself, and of nothing else. Rejects with Node's error where it
+ * cannot. Resolves with what takes the socket away, unless it is another one by then; closing the server does
+ * not.
  *
  * @param listen has the server listen at the path that it is given
  */
@@ -22,7 +23,8 @@ export async function listenAt(
   listen: (path: string) => void,
 ): Promise<() => void> {
   checkFolder(path);
-  // libuv removes whatever is at the path that it bound, when it closes. And a socket in its place listens at once.
+  // libuv removes whatever is at the path that it bound, when it closes. And a socket in its place listens at
+  // once.
   const birthplace = besides(path);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -70,7 +72,8 @@ async function removeStale(path: string): Promise<boolean> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return true;
   if (!there.isSocket() || !(await isDeserted(path))) return false;
-  // Another server may have found the same, and be there by now: what was looked at is taken away, or nothing.
+  // Another server may have found the same, and be there by now: what was looked at is taken away, or
+  // nothing.
   const aside = besides(path);
   try {
     renameSync(path, aside);
@@ -115,7 +118,10 @@ function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
-/** `bind` is to bind a Unix socket before it returns: a `chmod` would come too late for whoever connects at once. */
+/**
+ * `bind` is to bind a Unix socket before it returns: a `chmod` would come too late for whoever connects at
+ * once.
+ */
 function withMode(mode: number, bind: () => void): void {
   const before = process.umask(0o777 & ~mode);
   try {

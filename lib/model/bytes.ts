@@ -1,12 +1,15 @@
 /**
- * Bytes as they come from the wire. Lines cross the pipeline as they were read, undecoded: plain ASCII, most of what is
- * ever sent, is its own meaning. Few bytes are quicker looked at here than handed to Node's native functions.
+ * Bytes as they come from the wire. Lines cross the pipeline as they were read, undecoded: plain ASCII, most
+ * of what is ever sent, is its own meaning. Few bytes are quicker looked at here than handed to Node's native
+ * functions.
  */
 
 export const NEWLINE = 0x0a;
 export const COLON = 0x3a;
 
-/** Bytes from which on a call of a native function pays: it takes as long as to copy or compare so many here. */
+/**
+ * Bytes from which on a call of a native function pays: it takes as long as to copy or compare so many here.
+ */
 const NATIVE = 96;
 
 /** A space, a tab, or the `\r` of a line end. */
@@ -25,7 +28,10 @@ export function standsAt(bytes: Buffer, at: number, head: Buffer): boolean {
   return true;
 }
 
-/** Copies the bytes from `from` up to `end`, which `target` must have room for at `at`; returns where they end there. */
+/**
+ * Copies the bytes from `from` up to `end`, which `target` must have room for at `at`; returns where they end
+ * there.
+ */
 export function copy(bytes: Buffer, from: number, end: number, target: Buffer, at: number): number {
   if (end - from > NATIVE) return at + bytes.copy(target, at, from, end);
   const shift = at - from;
@@ -34,8 +40,8 @@ export function copy(bytes: Buffer, from: number, end: number, target: Buffer, a
 }
 
 /**
- * The same bytes to keep, by themselves. Small Buffers are slices of Node's pool, and one of them that stays keeps all
- * that was allocated beside it; a slice of what was read keeps that.
+ * The same bytes to keep, by themselves. Small Buffers are slices of Node's pool, and one of them that stays
+ * keeps all that was allocated beside it; a slice of what was read keeps that.
  */
 export function apart(bytes: Buffer): Buffer {
   if (bytes.length === bytes.buffer.byteLength) return bytes;
@@ -49,7 +55,10 @@ export function detach(text: string): string {
   return Buffer.from(text).toString();
 }
 
-/** Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a terminal. */
+/**
+ * Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a
+ * terminal.
+ */
 export function isPlain(bytes: Buffer): boolean {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
   const words = new Int32Array(bytes.buffer, aligned === 0 ? 0 : bytes.byteOffset, aligned);
@@ -70,8 +79,8 @@ export function isPlain(bytes: Buffer): boolean {
 const SIGNS = 0x80808080;
 
 /**
- * Looks at four bytes at once: for each that is no printable ASCII, its sign bit is set in one of the two sums, or that
- * of a neighbour, to which it carries.
+ * Looks at four bytes at once: for each that is no printable ASCII, its sign bit is set in one of the two
+ * sums, or that of a neighbour, to which it carries.
  */
 function signs(word: number): number {
   return (word - 0x20202020) | (word + 0x01010101);

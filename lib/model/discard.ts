@@ -7,8 +7,8 @@ const PER_TURN = 64;
 const waiting: Duplex[] = [];
 
 /**
- * Reads on from a connection, and throws away what comes, with turns of the event loop between: thousands may write as
- * fast as they can, and the system has megabytes of each when nothing of it is wanted any more.
+ * Reads on from a connection, and throws away what comes, with turns of the event loop between: thousands may
+ * write as fast as they can, and the system has megabytes of each when nothing of it is wanted any more.
  */
 export function discard(socket: Duplex): void {
   const throwAway = () => {

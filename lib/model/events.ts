@@ -31,8 +31,8 @@ export interface Delivery {
 }
 
 /**
- * Lines ready for the wire. Recipients of the same lines share it, so that what waits for a thousand is one object; it is
- * never changed. One with an `end` is the last for its recipient.
+ * Lines ready for the wire. Recipients of the same lines share it, so that what waits for a thousand is one
+ * object; it is never changed. One with an `end` is the last for its recipient.
  */
 export interface Payload {
   /** Whole lines. */
@@ -118,7 +118,9 @@ export type ServerEvent =
       readonly count?: number | undefined;
     }
   | {
-      /** Files are in force that can hardly be meant; told at the start, after each reload, and once a day. */
+      /**
+       * Files are in force that can hardly be meant; told at the start, after each reload, and once a day.
+       */
       readonly type: 'doubtful';
       /** Which. */
       readonly what: 'certificates' | 'accounts';

@@ -6,8 +6,8 @@ export const BOUNDS: readonly number[] = [
 ];
 
 /**
- * How long messages took from being read to being handed to the operating system, as a histogram. It takes one sample
- * for many messages, which no library's does and which is what makes it cost nothing.
+ * How long messages took from being read to being handed to the operating system, as a histogram. It takes
+ * one sample for many messages, which no library's does and which is what makes it cost nothing.
  */
 export class Latency {
   /** Messages in each bucket, and beyond the last. */
@@ -24,8 +24,8 @@ export class Latency {
 }
 
 /**
- * Takes the time of one recipient's writes. All that is written together counts from when the first of it was read: the
- * others came at most as much later as that one had to wait.
+ * Takes the time of one recipient's writes. All that is written together counts from when the first of it was
+ * read: the others came at most as much later as that one had to wait.
  */
 export class Stopwatch {
   readonly #latency: Latency;

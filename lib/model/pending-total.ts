@@ -1,6 +1,6 @@
 /**
- * What waits for all recipients together, in bytes of memory. Over the limit each of them has an equal share of it, and
- * whoever writes to one that has more is held: those who write to others notice nothing.
+ * What waits for all recipients together, in bytes of memory. Over the limit each of them has an equal share
+ * of it, and whoever writes to one that has more is held: those who write to others notice nothing.
  */
 export class PendingTotal {
   readonly #limit: number;

@@ -11,7 +11,10 @@ export interface Connection extends Duplex {
   readonly remoteAddress?: string | undefined;
   /** The peer's port. */
   readonly remotePort?: number | undefined;
-  /** Whether who makes it vouches for who is at its other end: where there are accounts it logs in without a password. */
+  /**
+   * Whether who makes it vouches for who is at its other end: where there are accounts it logs in without a
+   * password.
+   */
   readonly trusted?: boolean | undefined;
 }
 
@@ -55,8 +58,8 @@ const CLOSED: Intake = {
 };
 
 /**
- * One connection from accept to close, with the counts that are kept of it. A recipient is a session, not a name: two
- * connections that have the same name one after the other are two recipients.
+ * One connection from accept to close, with the counts that are kept of it. A recipient is a session, not a
+ * name: two connections that have the same name one after the other are two recipients.
  */
 export class Session {
   /** The login name, set by the broker; `undefined` until a login was accepted. */
@@ -145,9 +148,9 @@ export class Session {
   }
 
   /**
-   * Whether the peer cannot be blamed for taking nothing: one that writes before it reads on is kept waiting itself, for
-   * somebody who goes on. Where none of those that wait for each other has taken anything for `patience` ms, no one is
-   * excused, so that one of them is cut off and the others go on.
+   * Whether the peer cannot be blamed for taking nothing: one that writes before it reads on is kept waiting
+   * itself, for somebody who goes on. Where none of those that wait for each other has taken anything for
+   * `patience` ms, no one is excused, so that one of them is cut off and the others go on.
    */
   isExcused(patience: number): boolean {
     const since = performance.now() - patience;
@@ -213,7 +216,10 @@ export class Session {
     this.intake.letIn();
   }
 
-  /** Gives back to its reader whole lines, the last of those that it passed on: they come again, in their place. */
+  /**
+   * Gives back to its reader whole lines, the last of those that it passed on: they come again, in their
+   * place.
+   */
   takeBack(lines: Buffer): void {
     this.intake.takeBack(lines);
   }

@@ -1,9 +1,10 @@
 import { Duplex } from 'node:stream';
 
 /**
- * A stream of somebody else's as one that can be relied on. It gives bytes, however the other one gives them; it yields to
- * the event loop between two reads, however much there is; and it is closed when it is destroyed. What the other one
- * does wrong ends this connection and no other: the other one is destroyed with an error that says why.
+ * A stream of somebody else's as one that can be relied on. It gives bytes, however the other one gives them;
+ * it yields to the event loop between two reads, however much there is; and it is closed when it is
+ * destroyed. What the other one does wrong ends this connection and no other: the other one is destroyed with
+ * an error that says why.
  */
 export class Stranger extends Duplex {
   /** As the other stream says of itself. */

@@ -11,7 +11,9 @@ export interface Reply {
 /** Answers a request for a path. */
 export type Answer = (path: string) => Promise<Reply>;
 
-/** ms that a request may take to come, its answer to be taken, and the next request of a connection to begin. */
+/**
+ * ms that a request may take to come, its answer to be taken, and the next request of a connection to begin.
+ */
 const PATIENCE = 5000;
 
 /** For `createServer`. */
@@ -29,9 +31,9 @@ const CONNECTIONS = 32;
 const WAITING = 16;
 
 /**
- * Answers the requests to a server, and bounds what anybody can make it cost. A new connection takes the place of the
- * oldest that asks nothing, so that a probe is answered however many are idle. The requests of a connection are answered
- * one after the other, each when the answer before it was taken.
+ * Answers the requests to a server, and bounds what anybody can make it cost. A new connection takes the
+ * place of the oldest that asks nothing, so that a probe is answered however many are idle. The requests of a
+ * connection are answered one after the other, each when the answer before it was taken.
  */
 export function guard(server: Server, answer: Answer): void {
   /** The oldest first, with the requests that were not answered yet. */

@@ -34,9 +34,9 @@ export type AdminEvent =
 type State = 'starting' | 'ready' | 'failing' | 'draining';
 
 /**
- * An HTTP endpoint for the operator beside a server, as an operator on the server's events: it listens before the
- * server does, follows it by its events, and ends when it ends, so that a drain can be watched to its end. Emits Node's
- * error where the address cannot be listened on; the server is not started then.
+ * An HTTP endpoint for the operator beside a server, as an operator on the server's events: it listens before
+ * the server does, follows it by its events, and ends when it ends, so that a drain can be watched to its
+ * end. Emits Node's error where the address cannot be listened on; the server is not started then.
  *
  * @param meter the one that the server was given
  */

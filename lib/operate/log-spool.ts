@@ -32,9 +32,9 @@ export interface SpoolListener {
 }
 
 /**
- * Lines on their way to a file descriptor, at no risk for whoever writes them: they wait in memory, within bounds, and
- * what fits no more is dropped and counted. An error of the descriptor is told and counted. What waits is tried again,
- * so that lines flow again when there is room again.
+ * Lines on their way to a file descriptor, at no risk for whoever writes them: they wait in memory, within
+ * bounds, and what fits no more is dropped and counted. An error of the descriptor is told and counted. What
+ * waits is tried again, so that lines flow again when there is room again.
  *
  * The descriptor of a pipe, a socket or a terminal must be a non-blocking one.
  */
@@ -94,7 +94,8 @@ export class Spool {
    * Writes what waits, and gives up where that fails.
    *
    * @param patience ms after which it gives up where nobody reads
-   * @returns how many lines are missing in all, but for those that nobody would have read, as whoever read has gone
+   * @returns how many lines are missing in all, but for those that nobody would have read, as whoever read
+   * has gone
    */
   async close(patience: number): Promise<number> {
     this.makeRoom();

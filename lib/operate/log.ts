@@ -50,7 +50,9 @@ export function logMissing(log: Logger, count: number): void {
 /** Ends that come once, and by the operator's doing: each connection has its line. */
 const BY_OPERATOR: ReadonlySet<EndReason> = new Set<EndReason>(['shutdown', 'deadline']);
 
-/** Writes the events that it is given, but sums up floods of what peers can bring about as often as they like. */
+/**
+ * Writes the events that it is given, but sums up floods of what peers can bring about as often as they like.
+ */
 export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
   const joined = new Crowd((_kind, address, { count }) => {
     log.info({ event: 'joined', address, count }, `${count} more joined${from(address)}`);

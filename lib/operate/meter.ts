@@ -30,8 +30,8 @@ export interface Reading extends Totals {
 const NOTHING: Totals = { accepted: 0, delivered: 0, bytesRead: 0, bytesWritten: 0, held: 0 };
 
 /**
- * What a server counts for its operator; `chatServer` fills the one that it is given. The sessions keep their counts
- * anyway, so that these are summed up by whoever reads the meter, and a message costs nothing more.
+ * What a server counts for its operator; `chatServer` fills the one that it is given. The sessions keep their
+ * counts anyway, so that these are summed up by whoever reads the meter, and a message costs nothing more.
  */
 export class Meter {
   /**

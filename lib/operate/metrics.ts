@@ -44,8 +44,8 @@ export const END_REASONS: Readonly<Record<EndReason, 0>> = {
 };
 
 /**
- * What `meter` counts, and what Node tells of the process, as metrics for Prometheus. They are made when they are asked
- * for: nothing is computed between two scrapes.
+ * What `meter` counts, and what Node tells of the process, as metrics for Prometheus. They are made when they
+ * are asked for: nothing is computed between two scrapes.
  */
 export async function metricsOf(meter: Meter): Promise<Registry> {
   // Loaded by those who want it: a start is quicker without.
@@ -53,7 +53,8 @@ export async function metricsOf(meter: Meter): Promise<Registry> {
   const registry = new Registry();
   const registers = [registry];
 
-  // A scrape asks for all metrics at once; they are to be of the same moment, and the sessions to be summed up once.
+  // A scrape asks for all metrics at once; they are to be of the same moment, and the sessions to be summed
+  // up once.
   let reading: Reading | undefined;
   const read = () => {
     queueMicrotask(() => (reading = undefined));

@@ -41,8 +41,9 @@ const AGAIN = 1000;
 const PATIENCE = 3000;
 
 /**
- * Tells systemd, where it asks for it, that the server is ready, alive, reloading, and stopping, see sd_notify(3); the
- * events pass unchanged. A message that fails keeps none of the later ones from being tried.
+ * Tells systemd, where it asks for it, that the server is ready, alive, reloading, and stopping, see
+ * sd_notify(3); the events pass unchanged. A message that fails keeps none of the later ones from being
+ * tried.
  *
  * @param endpoints how many are to listen before it is ready
  * @param failed hears that systemd cannot be told; once, until it can
@@ -75,7 +76,8 @@ function states(events$: Observable<Event>, endpoints: number, every: number): O
       switchMap(() => tick$),
       map(() => ALIVE),
     ),
-    // Reading files again takes no time in which anybody could be told of it; `Type=notify-reload` wants both.
+    // Reading files again takes no time in which anybody could be told of it; `Type=notify-reload` wants
+    // both.
     of('reloaded', 'reload-failed').pipe(mergeMap(() => [['RELOADING=1', `MONOTONIC_USEC=${now()}`], READY])),
     of('draining').pipe(map(() => STOPPING)),
   );
@@ -117,8 +119,8 @@ function now(): bigint {
 }
 
 /**
- * Completes when systemd was told, and errors where that fails. Node cannot write to the kind of socket that this takes;
- * systemd brings a program that can, and that waits until it was heard.
+ * Completes when systemd was told, and errors where that fails. Node cannot write to the kind of socket that
+ * this takes; systemd brings a program that can, and that waits until it was heard.
  */
 function notification(state: State): Observable<never> {
   // Loaded where somebody is to be told: a start is quicker without.

@@ -21,8 +21,8 @@ export function freeDescriptors(): number | undefined {
 }
 
 /**
- * Whether `count` descriptors, or fewer, are left. Cheaper than counting them: the system gives out the lowest that is
- * free, so that all below it are in use.
+ * Whether `count` descriptors, or fewer, are left. Cheaper than counting them: the system gives out the
+ * lowest that is free, so that all below it are in use.
  */
 export function scarce(count: number): boolean {
   try {

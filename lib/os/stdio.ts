@@ -7,17 +7,17 @@ interface Handled {
 }
 
 /**
- * Has no write to stdout and stderr wait for whoever reads: where there is no room it fails. Node does so by itself for
- * pipes and sockets. Terminals, which may be stopped by Ctrl-S, it makes wait on purpose, and it has no public way to
- * undo that.
+ * Has no write to stdout and stderr wait for whoever reads: where there is no room it fails. Node does so by
+ * itself for pipes and sockets. Terminals, which may be stopped by Ctrl-S, it makes wait on purpose, and it
+ * has no public way to undo that.
  */
 export function neverWait({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): void {
   for (const stream of [stdout, stderr]) (stream as Handled)._handle?.setBlocking?.(false);
 }
 
 /**
- * Has the process end as it means to where its terminal is gone by then: Node 20 sets terminals back as they were, and
- * aborts where it cannot. It looks at no descriptor that is closed.
+ * Has the process end as it means to where its terminal is gone by then: Node 20 sets terminals back as they
+ * were, and aborts where it cannot. It looks at no descriptor that is closed.
  */
 export function outliveTerminals(process: Pick<NodeJS.Process, 'once'>): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));
@@ -26,7 +26,10 @@ export function outliveTerminals(process: Pick<NodeJS.Process, 'once'>): void {
   });
 }
 
-/** Whether to write in colours: as `FORCE_COLOR` and `NO_COLOR` say, else on a terminal that is not a dumb one. */
+/**
+ * Whether to write in colours: as `FORCE_COLOR` and `NO_COLOR` say, else on a terminal that is not a dumb
+ * one.
+ */
 export function hasColours(
   { FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
   terminal: boolean,

@@ -25,14 +25,16 @@ const COLON = 0x3a;
 const ENDS_V4 = 27;
 const ENDS_V6 = 75;
 
-/** Where fields begin behind the two ends, and how long they are: `01 00000000:00000000 00:00000000 00000000`. */
+/**
+ * Where fields begin behind the two ends, and how long they are: `01 00000000:00000000 00:00000000 00000000`.
+ */
 const SENT = { at: 4, length: 8 };
 const TIMER = { at: 22, length: 2 };
 const PROBES = { at: 34, length: 8 };
 
 /**
- * The kind of timer that counts retransmissions. Others count other things in the same place: one of them how often a
- * peer was asked that has no room, and is there.
+ * The kind of timer that counts retransmissions. Others count other things in the same place: one of them how
+ * often a peer was asked that has no room, and is there.
  */
 const RETRANSMITTING = '01';
 
@@ -97,7 +99,10 @@ function portOf(port: number): string {
   return port.toString(16).toUpperCase().padStart(4, '0');
 }
 
-/** `127.0.0.1` as 0100007F, and IPv6 as four such words: each in the machine's byte order, on Linux the little. */
+/**
+ * `127.0.0.1` as 0100007F, and IPv6 as four such words: each in the machine's byte order, on Linux the
+ * little.
+ */
 function hexOf(address: string): string {
   return bytesOf(address)
     .reduce<string[]>((words, byte, index) => {

@@ -4,12 +4,13 @@ import type { Duplex } from 'node:stream';
 import { type Row, RowScan, keyOf } from './tcp-rows.ts';
 
 /**
- * What Linux knows of TCP connections and Node does not tell. A reading of its table lists all connections of the
- * machine: its cost grows with all of them, and not with those that are asked about. So one reading serves all who ask,
- * in slices with turns of the event loop between, and the next one keeps a distance from it.
+ * What Linux knows of TCP connections and Node does not tell. A reading of its table lists all connections of
+ * the machine: its cost grows with all of them, and not with those that are asked about. So one reading
+ * serves all who ask, in slices with turns of the event loop between, and the next one keeps a distance from
+ * it.
  *
- * All of it is a refinement: elsewhere than on Linux, and for what is no TCP socket of this process's network, nothing is
- * known, and its users go by what Node says.
+ * All of it is a refinement: elsewhere than on Linux, and for what is no TCP socket of this process's
+ * network, nothing is known, and its users go by what Node says.
  */
 
 /** ms that a reading keeps its distance, at most: who waits for it may hold a name. */
@@ -35,8 +36,8 @@ const PAGE_BYTES = 4096;
 const ATTEMPTS = 3;
 
 /**
- * Retransmissions without an answer, at growing distances, after which a peer is held to have vanished: about a minute
- * on a fast network. TCP itself would go on for a quarter of an hour.
+ * Retransmissions without an answer, at growing distances, after which a peer is held to have vanished: about
+ * a minute on a fast network. TCP itself would go on for a quarter of an hour.
  */
 const HOPELESS = 8;
 
@@ -110,7 +111,9 @@ export class Reading {
 let ended = -Infinity;
 let cost = 0;
 
-/** The last reading of all connections, for a while: where a server ends there is one for all of its sessions. */
+/**
+ * The last reading of all connections, for a while: where a server ends there is one for all of its sessions.
+ */
 let whole: Reading | undefined;
 const KEPT_MS = 10_000;
 
@@ -121,7 +124,8 @@ let next: Appointment | undefined;
 let underWay: Pick<Appointment, 'reading' | 'done'> | undefined;
 
 /**
- * Asks about connections: resolves with the next reading that begins after the call, soon where little was read lately.
+ * Asks about connections: resolves with the next reading that begins after the call, soon where little was
+ * read lately.
  *
  * @param distance one of `DISTANCE`; the shortest of those who share a reading counts
  * @param since in ms: a reading of all connections that began later, and is under way, will do
@@ -134,7 +138,9 @@ export function look(sockets: Iterable<Duplex>, distance: number, since = Infini
   return next.done;
 }
 
-/** Whether a reading that is there already shows that all has arrived that was written before `since`, in ms. */
+/**
+ * Whether a reading that is there already shows that all has arrived that was written before `since`, in ms.
+ */
 export function hasArrived(socket: Duplex, since: number): boolean {
   return whole !== undefined && whole.began > since && whole.rowOf(socket)?.unacknowledged === 0;
 }
@@ -214,9 +220,9 @@ let latest: Reading | undefined;
 let attempts = 0;
 
 /**
- * Bytes that the peer has not acknowledged, as it is now: for a last account. One reading serves all who ask before
- * anything else happens. Who is missing is looked for again, a few times for all together: the system may skip a row of a
- * table that changes while it is read.
+ * Bytes that the peer has not acknowledged, as it is now: for a last account. One reading serves all who ask
+ * before anything else happens. Who is missing is looked for again, a few times for all together: the system
+ * may skip a row of a table that changes while it is read.
  */
 export function unacknowledgedNow(socket: Duplex): number | undefined {
   if (keyOfSocket(socket) === undefined) return undefined;
@@ -235,8 +241,9 @@ function forget(): void {
 }
 
 /**
- * Of `sessions`, those whose peer must be gone though Node has not noticed: what was sent to it goes unanswered, which
- * TCP keepalive does not look for, or its reset waits behind input that nobody reads because the session is held.
+ * Of `sessions`, those whose peer must be gone though Node has not noticed: what was sent to it goes
+ * unanswered, which TCP keepalive does not look for, or its reset waits behind input that nobody reads
+ * because the session is held.
  *
  * @param distance one of `DISTANCE`
  */

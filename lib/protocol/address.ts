@@ -7,8 +7,8 @@ const MAPPED = [0, 0, 0, 0, 0, 0xffff];
 const NETWORK = 4;
 
 /**
- * What stands for the host at `address`: an address of IPv4, also where it is written as one of IPv6, or the /64 of one of
- * IPv6. All spellings of an address give the same; what is no address stands for itself.
+ * What stands for the host at `address`: an address of IPv4, also where it is written as one of IPv6, or the
+ * /64 of one of IPv6. All spellings of an address give the same; what is no address stands for itself.
  */
 export function hostOf(address: string): string {
   if (!address.includes(':')) return address;
@@ -47,7 +47,9 @@ export class HostCount {
   }
 }
 
-/** The eight groups of an address of IPv6; any other number of them, or one that is `NaN`, where it is none. */
+/**
+ * The eight groups of an address of IPv6; any other number of them, or one that is `NaN`, where it is none.
+ */
 function groupsOf(address: string): number[] {
   const [head = '', tail, more] = address.split('::');
   if (more !== undefined) return [];

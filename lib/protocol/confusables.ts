@@ -1,9 +1,9 @@
 /**
- * Which characters look alike, by Unicode 17.0.0. Written by scripts/confusables.js from Unicode's confusables.txt
- * (© Unicode, Inc., https://www.unicode.org/license.txt); read by skeleton.ts.
+ * Which characters look alike, by Unicode 17.0.0. Written by scripts/confusables.js from Unicode's
+ * confusables.txt (© Unicode, Inc., https://www.unicode.org/license.txt); read by skeleton.ts.
  *
- * One word for each prototype: its code points, joined by dots, then after a colon the characters that look like it,
- * each as its distance from the one before; all in base 36.
+ * One word for each prototype: its code points, joined by dots, then after a colon the characters that look
+ * like it, each as its distance from the one before; all in base 36.
  */
 export const CONFUSABLES = `
 13q:14d 13s:14e 13t:148 13u:144 1cr:59w,17r lv:lx,lg,1i,is lw:199 ld:13w,1,3f,1i,6x,el lc:1ub

@@ -18,7 +18,10 @@ const UNIX = /^unix:(?:\/\/(?=\/))?([^\0]+)$/;
 /** A `FileDescriptorName=`, which holds no colon. */
 const SYSTEMD = /^(systemd(?:\+tls)?):([^:/\s]+)$/;
 
-/** `tcp://127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/a-chat.sock`, `systemd:chat`; `undefined` for what is none of these. */
+/**
+ * `tcp://127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/a-chat.sock`, `systemd:chat`; `undefined` for what
+ * is none of these.
+ */
 export function parseEndpoint(text: string): Endpoint | undefined {
   const path = UNIX.exec(text)?.[1];
   if (path !== undefined) return { transport: 'unix', path };
@@ -32,7 +35,9 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   return { transport, host, port };
 }
 
-/** `127.0.0.1:9090`, `[::1]:9090`, or `9090` for this machine alone; `undefined` for what is none of these. */
+/**
+ * `127.0.0.1:9090`, `[::1]:9090`, or `9090` for this machine alone; `undefined` for what is none of these.
+ */
 export function parseAddress(text: string): { host: string; port: number } | undefined {
   const address = /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
   const endpoint = parseEndpoint(`tcp://${address}`);

@@ -1,14 +1,17 @@
 import { isAscii, skeleton } from './skeleton.ts';
 
 /**
- * Which names look like one of those that are here, or have an account. Two ASCII names are never compared: as long as all are ASCII nothing is
- * computed or kept.
+ * Which names look like one of those that are here, or have an account. Two ASCII names are never compared:
+ * as long as all are ASCII nothing is computed or kept.
  */
 export class Lookalikes {
   readonly #names: ReadonlyMap<string, unknown>;
   /** Skeletons of the names that are not ASCII; no two of those that are here are alike. */
   readonly #foreign = new Set<string>();
-  /** How many ASCII names have each skeleton; kept from when a name that is not ASCII is first compared with them. */
+  /**
+   * How many ASCII names have each skeleton; kept from when a name that is not ASCII is first compared with
+   * them.
+   */
   #ascii: Map<string, number> | undefined;
 
   /** @param names those that there are; `add` and `remove` tell of its changes */

@@ -11,13 +11,16 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 const SEPARATOR = /[,:]/;
 
 /**
- * Letters and marks of Devanagari, Gujarati, Lisu and Tolong Siki that look like a colon or a comma. Behind a letter of
- * their own script one reads them as what they are.
+ * Letters and marks of Devanagari, Gujarati, Lisu and Tolong Siki that look like a colon or a comma. Behind a
+ * letter of their own script one reads them as what they are.
  */
 const AT_HOME =
   /(?<=\p{Script=Devanagari})\u0903|(?<=\p{Script=Gujarati})\u0a83|(?<=\p{Script=Lisu})[\ua4f9\ua4fb\ua4fd]|(?<=[\u{11db0}-\u{11ddb}])\u{11dd9}/gu;
 
-/** Colons and commas of other scripts, and signs with a colon in them, that Unicode's table of lookalikes lacks. */
+/**
+ * Colons and commas of other scripts, and signs with a colon in them, that Unicode's table of lookalikes
+ * lacks.
+ */
 const MORE =
   /[\u060c\u1361\u1362\u1365\u1366\u1802\u1804\u1808\u2237\u2254\u2255\u2982\u2af6\u2e32\u2e34\u2e41\u2e4c\ua6f4\u{12471}\u{12472}]/u;
 
@@ -25,8 +28,9 @@ const MORE =
 const MAX_CHARACTERS = 4 * MAX_NAME_BYTES;
 
 /**
- * The name that a login line or a destination means: trimmed and NFC, so that equal names are equal strings. What is far
- * too long for a name stays as it is: the time that NFC takes can grow with the square of a text's length.
+ * The name that a login line or a destination means: trimmed and NFC, so that equal names are equal strings.
+ * What is far too long for a name stays as it is: the time that NFC takes can grow with the square of a
+ * text's length.
  */
 export function normalizeName(text: string): string {
   const name = trim(text);
@@ -43,7 +47,10 @@ export function nameProblem(name: string): string | undefined {
   return isAscii(name) ? undefined : problemOfLooks(name);
 }
 
-/** What is wrong with how a name looks that is not ASCII: it could be taken for what the server writes around names. */
+/**
+ * What is wrong with how a name looks that is not ASCII: it could be taken for what the server writes around
+ * names.
+ */
 function problemOfLooks(name: string): string | undefined {
   if (isInvisible(name)) return 'a name shows something';
   // Full-width and other forms are characters of their own, and the same to the eye.

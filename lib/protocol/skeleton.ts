@@ -3,7 +3,10 @@ import { CONFUSABLES } from './confusables.ts';
 /** Characters without a look of their own. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
-/** Characters that are no white space to Unicode, and look like it: empty Braille, a null note, blank hieroglyphs. */
+/**
+ * Characters that are no white space to Unicode, and look like it: empty Braille, a null note, blank
+ * hieroglyphs.
+ */
 const BLANK = /[\u2800\u{1d159}\u{13441}\u{13442}]/gu;
 
 const NON_ASCII = /[^\0-\x7f]/;
@@ -12,9 +15,9 @@ const NON_ASCII = /[^\0-\x7f]/;
 let prototypes: ReadonlyMap<string, string> | undefined;
 
 /**
- * What a text looks like: two texts look alike if and only if their skeletons are equal. It is for comparing alone.
- * The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4. What is blank at the ends cannot be
- * seen, and is not part of it.
+ * What a text looks like: two texts look alike if and only if their skeletons are equal. It is for comparing
+ * alone. The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4. What is blank at
+ * the ends cannot be seen, and is not part of it.
  */
 export function skeleton(text: string): string {
   const table = (prototypes ??= readTable());

@@ -3,7 +3,10 @@
 /** C0 but tab and newline, DEL, C1; what ends a line or turns its direction elsewhere. */
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
 
-/** `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave U+0085. */
+/**
+ * `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave
+ * U+0085.
+ */
 const LEADING_SPACE = /^\p{White_Space}+/u;
 const SPACE = /\p{White_Space}/u;
 const FIRST_SPACE = /\p{White_Space}+/u;
@@ -12,7 +15,8 @@ const FIRST_SPACE = /\p{White_Space}+/u;
 const SHOWN = 64;
 
 export function trim(text: string): string {
-  // From the end by hand: an expression would begin at each space in the midst, which is quadratic for a run of them.
+  // From the end by hand: an expression would begin at each space in the midst, which is quadratic for a run
+  // of them.
   let end = text.length;
   while (end > 0 && SPACE.test(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end).replace(LEADING_SPACE, '');
@@ -26,9 +30,10 @@ export function splitWord(text: string): { readonly word: string; readonly rest:
 }
 
 /**
- * Shows control characters by their visible stand-ins, so that they cannot drive the reader's terminal: U+2400 block
- * for C0 and DEL, U+FFFD for C1, which has no pictures of its own. U+FFFD too for the line and paragraph separators, at
- * which some programs end a line and so would read a forged one behind, and for what turns the direction of a text.
+ * Shows control characters by their visible stand-ins, so that they cannot drive the reader's terminal:
+ * U+2400 block for C0 and DEL, U+FFFD for C1, which has no pictures of its own. U+FFFD too for the line and
+ * paragraph separators, at which some programs end a line and so would read a forged one behind, and for what
+ * turns the direction of a text.
  */
 export function defang(text: string): string {
   return text.replace(CONTROL, (control) => {

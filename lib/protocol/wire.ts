@@ -20,8 +20,9 @@ function byteLength(text: string): number {
 }
 
 /**
- * First lines of other protocols: a request of HTTP/1, `POST / HTTP/1.1`, with which a web page must not be able to log in;
- * what a proxy says of the connection that it passes on, `PROXY TCP4 ...`; the greeting of SSH, which scanners send.
+ * First lines of other protocols: a request of HTTP/1, `POST / HTTP/1.1`, with which a web page must not be
+ * able to log in; what a proxy says of the connection that it passes on, `PROXY TCP4 ...`; the greeting of
+ * SSH, which scanners send.
  */
 const FOREIGN = /^(?:[A-Z]+ \S+ HTTP\/\d|PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)|SSH-\d)/;
 
@@ -112,14 +113,17 @@ export function welcome(name: string): string {
   return `* welcome ${name}\n`;
 }
 
-/** The last line to a session. `accepted` tells its peer where to resume: its later message lines were not taken. */
+/**
+ * The last line to a session. `accepted` tells its peer where to resume: its later message lines were not
+ * taken.
+ */
 export function closing(reason: EndReason, accepted: number, delivered: number): string {
   return `* closing ${reason}: accepted ${accepted}, delivered ${delivered}\n`;
 }
 
 /**
- * Who is here. Where the list is longer than a line may be it holds as many names as fit, and `...`; no more of `names`
- * are taken than that.
+ * Who is here. Where the list is longer than a line may be it holds as many names as fit, and `...`; no more
+ * of `names` are taken than that.
  *
  * @param limit bytes of a line
  */

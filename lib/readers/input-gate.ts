@@ -15,8 +15,8 @@ export interface Beyond {
 }
 
 /**
- * Lets the lines of a session into the pipeline: none while it is held, and no more in a turn of the event loop than is
- * fair. What is beyond takes as many of the lines as it has room for, and gives the others back.
+ * Lets the lines of a session into the pipeline: none while it is held, and no more in a turn of the event
+ * loop than is fair. What is beyond takes as many of the lines as it has room for, and gives the others back.
  */
 export class Inlet implements Worker {
   readonly #session: Session;
@@ -51,8 +51,8 @@ export class Inlet implements Worker {
   }
 
   /**
-   * Nothing more comes, and `reason` is told when all is in. Where the connection is broken and the session held, nobody
-   * knows for how long, what waits is left: nobody was told that it was accepted.
+   * Nothing more comes, and `reason` is told when all is in. Where the connection is broken and the session
+   * held, nobody knows for how long, what waits is left: nobody was told that it was accepted.
    */
   end(reason: EndReason): void {
     this.#end = reason;

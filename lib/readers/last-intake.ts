@@ -2,7 +2,10 @@ import { Observable } from 'rxjs';
 import type { PendingTotal } from '../model/pending-total.ts';
 import type { Session } from '../model/session.ts';
 
-/** Part of what may wait for all recipients: as long as less waits, lines are let in though their sender is held. */
+/**
+ * Part of what may wait for all recipients: as long as less waits, lines are let in though their sender is
+ * held.
+ */
 const ROOM_PART = 1 / 8;
 
 /** ms without any line let in after which those that are left are not waited for. */
@@ -15,10 +18,10 @@ const LOOK_MS = 10;
 const SHARE_MS = 20;
 
 /**
- * The end of all input: stops reading from `sessions`, and has in what the process has read of them already, with turns
- * of the event loop between. It goes beyond the marks at which senders are held, as long as there is room, and waits for
- * recipients as long as they make some. Lines that find none are not accepted: `* closing` tells their sender so. Emits
- * once, and completes.
+ * The end of all input: stops reading from `sessions`, and has in what the process has read of them already,
+ * with turns of the event loop between. It goes beyond the marks at which senders are held, as long as there
+ * is room, and waits for recipients as long as they make some. Lines that find none are not accepted: `*
+ * closing` tells their sender so. Emits once, and completes.
  *
  * @param limit ms that it may take
  */
@@ -61,7 +64,10 @@ export function lastIntake(
   });
 }
 
-/** Whether something of the session waits for its turn or its recipients; for a login to be checked nobody waits. */
+/**
+ * Whether something of the session waits for its turn or its recipients; for a login to be checked nobody
+ * waits.
+ */
 function mayFinish({ waiting, held, name }: Session): boolean {
   return waiting > 0 && (!held || name !== undefined);
 }

@@ -3,8 +3,8 @@ import { NEWLINE } from '../model/bytes.ts';
 import type { Session } from '../model/session.ts';
 
 /**
- * Slows a session that sends more lines than it may: it is held until it is back within its rate, and loses nothing. A
- * second's worth may come at once.
+ * Slows a session that sends more lines than it may: it is held until it is back within its rate, and loses
+ * nothing. A second's worth may come at once.
  */
 export class Throttle {
   readonly #session: Session;
@@ -22,7 +22,10 @@ export class Throttle {
     this.#cost = 1000 / rate;
   }
 
-  /** How much of `block`, whole lines, may go on now: at least one line. Holds the session if that uses up its rate. */
+  /**
+   * How much of `block`, whole lines, may go on now: at least one line. Holds the session if that uses up its
+   * rate.
+   */
   admit(block: Buffer): number {
     const now = performance.now();
     this.#paid = Math.max(now, this.#paid);

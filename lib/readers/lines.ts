@@ -14,10 +14,10 @@ const LINE_END = Buffer.of(NEWLINE);
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Cuts chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came in parts,
- * and all those that came whole. A last line that ends with the source instead of a newline gets one. Lines of more than
- * `maxLine` bytes, the line end not counted, are dropped, and `overlong` is emitted for each. A byte order mark before
- * the first line is dropped.
+ * Cuts chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came
+ * in parts, and all those that came whole. A last line that ends with the source instead of a newline gets
+ * one. Lines of more than `maxLine` bytes, the line end not counted, are dropped, and `overlong` is emitted
+ * for each. A byte order mark before the first line is dropped.
  */
 export function lines(maxLine: number): OperatorFunction<Buffer, Piece> {
   return (source) => new Observable((out) => source.subscribe(new Cutter(maxLine, out)));
@@ -27,15 +27,18 @@ export function lines(maxLine: number): OperatorFunction<Buffer, Piece> {
 type Splitter = Transform & { readonly overflow: boolean };
 
 /**
- * split2 puts the lines together that do not come whole, and keeps their limit. The whole lines in the midst of a chunk
- * pass it by, as the block that they are; and its `maxLength` judges unfinished lines only, so the others are judged here.
+ * split2 puts the lines together that do not come whole, and keeps their limit. The whole lines in the midst
+ * of a chunk pass it by, as the block that they are; and its `maxLength` judges unfinished lines only, so the
+ * others are judged here.
  */
 class Cutter implements Observer<Buffer> {
   readonly #maxLine: number;
   readonly #out: Subscriber<Piece>;
   /** Made for the first chunk that does not end with its line: most sessions never send one. */
   #splitter: Splitter | undefined;
-  /** What split2 put together: it hands that to its mapper at once, its readable side would keep it a while. */
+  /**
+   * What split2 put together: it hands that to its mapper at once, its readable side would keep it a while.
+   */
   #mended: Buffer[] | undefined;
   #unfinished = false;
   #begun = false;
@@ -113,8 +116,8 @@ class Cutter implements Observer<Buffer> {
     const keep = (line: string) => {
       this.#mended?.push(Buffer.from(line, 'latin1'));
     };
-    // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the concatenation
-    // would copy it each time, which is quadratic for a line that is dribbled.
+    // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the
+    // concatenation would copy it each time, which is quadratic for a line that is dribbled.
     const matcher = { [Symbol.split]: (text: string) => (this.#unfinished ? [text] : [text, '']) };
     return split2(matcher, keep, options) as Splitter;
   }

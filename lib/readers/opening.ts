@@ -10,8 +10,8 @@ const PROXY = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A connection up to the end of its first line: there the peer may turn out to speak another protocol, or telnet's around
- * this one.
+ * A connection up to the end of its first line: there the peer may turn out to speak another protocol, or
+ * telnet's around this one.
  */
 export class Opening {
   /** First bytes that may become `PROXY`; `undefined` once they cannot. */

@@ -43,9 +43,10 @@ class SessionFailure extends Error {
 }
 
 /**
- * One connection as its events: `opened`, its lines, `ended`. It ends with the peer's input, with a connection that
- * breaks, when no login or nothing at all comes in time, or when the session is dismissed. Whoever unsubscribes, as the
- * shutdown does, hears no `ended`; either way what the peer still sends is read and discarded from then on.
+ * One connection as its events: `opened`, its lines, `ended`. It ends with the peer's input, with a
+ * connection that breaks, when no login or nothing at all comes in time, or when the session is dismissed.
+ * Whoever unsubscribes, as the shutdown does, hears no `ended`; either way what the peer still sends is read
+ * and discarded from then on.
  *
  * @param share of the event loop's turns, which all sessions have in common
  */

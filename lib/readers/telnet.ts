@@ -11,8 +11,8 @@ const END = 0xf0;
 const MOST = 64;
 
 /**
- * Tells telnet's commands from the text among them, byte by byte. Each offer and request is declined, as the program may
- * wait for that: this is a chat in plain text.
+ * Tells telnet's commands from the text among them, byte by byte. Each offer and request is declined, as the
+ * program may wait for that: this is a chat in plain text.
  */
 export class Telnet {
   #state: 'text' | 'command' | 'option' | 'parameters' | 'end of parameters' = 'text';

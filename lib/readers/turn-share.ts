@@ -1,13 +1,18 @@
-/** ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their turn. */
+/**
+ * ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their
+ * turn.
+ */
 const SHARE_MS = 40;
 
 /**
- * How many times that lines may take which were read by then. To keep a chunk for the next turn costs as much as to let
- * it in: it grows old, and its memory is freed with all that is old.
+ * How many times that lines may take which were read by then. To keep a chunk for the next turn costs as much
+ * as to let it in: it grows old, and its memory is freed with all that is old.
  */
 const OVERDRAFT = 2;
 
-/** Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own. */
+/**
+ * Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own.
+ */
 const LOOK_BYTES = 16 * 1024;
 const PIECE_BYTES = 2048;
 
@@ -17,13 +22,15 @@ export interface Worker {
   readonly work: () => void;
 }
 
-/** Who goes first: who has little to do, then who came late in a turn, then who has had a fair part of one. */
+/**
+ * Who goes first: who has little to do, then who came late in a turn, then who has had a fair part of one.
+ */
 const RANKS = ['small', 'late', 'busy'] as const;
 export type Rank = (typeof RANKS)[number];
 
 /**
- * Shares each turn of the event loop among the sessions whose lines are taken. Who finds the turn used up, or has used
- * up a fair part of it, waits for the next one.
+ * Shares each turn of the event loop among the sessions whose lines are taken. Who finds the turn used up, or
+ * has used up a fair part of it, waits for the next one.
  */
 export class TurnShare {
   readonly #share: number;
@@ -85,8 +92,8 @@ export class TurnShare {
   };
 
   /**
-   * One at a time, as chunks come: what it brings about is written before the next one works, while it is in the CPU's
-   * cache and few other bytes wait.
+   * One at a time, as chunks come: what it brings about is written before the next one works, while it is in
+   * the CPU's cache and few other bytes wait.
    */
   readonly #nextWorker = (): void => {
     if (!this.hasTimeFor(0) || this.#isUsedUp) {

@@ -12,8 +12,8 @@ import {
 } from './options.ts';
 
 /**
- * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is there for
- * the places of what is wrong. Throws an error of `readFirst` where the file cannot be read.
+ * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is
+ * there for the places of what is wrong. Throws an error of `readFirst` where the file cannot be read.
  */
 export async function readConfig(path: string): Promise<FileOfSettings> {
   const text = readFirst(path).toString();

@@ -9,11 +9,12 @@ export class FileError extends Error {
 const MOST = 128;
 
 /**
- * Reads a file without ever waiting for it: only a regular one, or a link to one. Throws Node's error where it cannot be
- * opened or read, and a `FileError` for a pipe, a folder or a device in its place.
+ * Reads a file without ever waiting for it: only a regular one, or a link to one. Throws Node's error where
+ * it cannot be opened or read, and a `FileError` for a pipe, a folder or a device in its place.
  */
 export function readRegular(path: string): Buffer {
-  // Without the flags a pipe would be waited for until somebody writes to it, and a terminal might become ours.
+  // Without the flags a pipe would be waited for until somebody writes to it, and a terminal might become
+  // ours.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const found = fstatSync(file);
@@ -25,7 +26,10 @@ export function readRegular(path: string): Buffer {
   }
 }
 
-/** The same, but where the program was handed the path, as `<(command)` and `/dev/stdin` are, it waits for all of it. */
+/**
+ * The same, but where the program was handed the path, as `<(command)` and `/dev/stdin` are, it waits for all
+ * of it.
+ */
 export function readFirst(path: string): Buffer {
   const descriptor = handed(path);
   return descriptor === undefined ? readRegular(path) : readFileSync(descriptor);

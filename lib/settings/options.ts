@@ -10,9 +10,15 @@ import {
 import { endpointProblem } from './socket-path.ts';
 import { overlapOf } from '../protocol/endpoint-overlap.ts';
 
-/** Every setting once: what it means, its default, and what it may be. Times are ms here, seconds for the operator. */
+/**
+ * Every setting once: what it means, its default, and what it may be. Times are ms here, seconds for the
+ * operator.
+ */
 
-/** One setting. `read` makes its value of what an operator wrote, `check` says what a value must be if it is not that. */
+/**
+ * One setting. `read` makes its value of what an operator wrote, `check` says what a value must be if it is
+ * not that.
+ */
 interface Setting<T> {
   readonly value: T;
   /** What stands for its value in the help text; empty for a switch. */
@@ -230,7 +236,9 @@ export class OptionError extends RangeError {
   }
 }
 
-/** Settings that are right one by one, but not together: what is wrong with `key` beside what else there is. */
+/**
+ * Settings that are right one by one, but not together: what is wrong with `key` beside what else there is.
+ */
 interface Contradiction {
   readonly key: Key;
   readonly problem: string;
@@ -319,9 +327,9 @@ export const NO_FILE: FileOfSettings = { given: new Map(), mistakes: [], wrong: 
 type Source = (key: Key) => Written | undefined;
 
 /**
- * What an operator wrote, as settings: an option wins over the environment (`A_CHAT_PORT` for `--port`), that over the
- * file, that over the default. An empty variable counts as unset, and what is not `wanted` is not looked at. Throws an
- * `OptionError` that names every mistake, those of the file included.
+ * What an operator wrote, as settings: an option wins over the environment (`A_CHAT_PORT` for `--port`), that
+ * over the file, that over the default. An empty variable counts as unset, and what is not `wanted` is not
+ * looked at. Throws an `OptionError` that names every mistake, those of the file included.
  */
 export function resolveSettings<K extends Key = Key>(
   options: Readonly<Record<string, unknown>>,
@@ -374,7 +382,10 @@ export function resolveSettings<K extends Key = Key>(
 /** Variables that are no settings, but mean something to the commands. */
 const OTHERS: ReadonlySet<string> = new Set(['A_CHAT_CONFIG']);
 
-/** Variables that Kubernetes sets for a service called a-chat, or a-chat-something, and Docker for a link of that name. */
+/**
+ * Variables that Kubernetes sets for a service called a-chat, or a-chat-something, and Docker for a link of
+ * that name.
+ */
 const OF_SERVICES = /^A_CHAT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+|ENV_\w+)$/;
 
 /** More of them, which have this where one expects a number, or a name. */
@@ -408,8 +419,9 @@ export function readSettings<K extends Key = Key>(
 }
 
 /**
- * `host` and `port` are the short form of `listen`: the one that comes from the stronger source hides the other. Both
- * from one source are a mistake, but for the environment, where some of it may be somebody else's.
+ * `host` and `port` are the short form of `listen`: the one that comes from the stronger source hides the
+ * other. Both from one source are a mistake, but for the environment, where some of it may be somebody
+ * else's.
  */
 function hiddenBy(sources: readonly Source[], mistakes: string[]): ReadonlySet<Key> {
   const short: readonly Key[] = ['host', 'port'];

@@ -1,6 +1,9 @@
 import type { Endpoint } from '../protocol/endpoint.ts';
 
-/** Bytes of the longest path of a Unix socket, one less than the system has room for: it cuts a longer one silently. */
+/**
+ * Bytes of the longest path of a Unix socket, one less than the system has room for: it cuts a longer one
+ * silently.
+ */
 export const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 /** What must be of an endpoint that can be read, if it is not so. */

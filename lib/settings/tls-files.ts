@@ -4,8 +4,8 @@ import { readFirst } from './files.ts';
 import { OptionError } from './options.ts';
 
 /**
- * Files of PEM: the certificate that one shows and its key, as a server always does and a client where it is asked to,
- * and the signers that one's peers are held to.
+ * Files of PEM: the certificate that one shows and its key, as a server always does and a client where it is
+ * asked to, and the signers that one's peers are held to.
  */
 export interface CredentialFiles {
   readonly tlsCert?: string | undefined;
@@ -26,7 +26,8 @@ const BEGINNINGS = /(?=-----BEGIN [A-Z0-9 ]*CERTIFICATE-----)/;
 const ENCRYPTED = /^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)/m;
 
 /**
- * Reads the files. Throws an error of `read` for one that cannot be read, and an `OptionError` for one that cannot be used.
+ * Reads the files. Throws an error of `read` for one that cannot be read, and an `OptionError` for one that
+ * cannot be used.
  *
  * @param read gives the bytes of a file
  */
@@ -36,8 +37,8 @@ export function readCredentials({ tlsCert, tlsKey, tlsCa }: CredentialFiles, rea
   const key = tlsKey === undefined ? undefined : read(tlsKey);
   if (tlsCert !== undefined && tlsKey !== undefined && cert !== undefined && key !== undefined)
     checkPair(tlsCert, cert, tlsKey, key);
-  // A peer of TLS 1.2 that asked for one new handshake after the other would cost much more than it pays. Node's own
-  // switch for that, `disableRenegotiation`, tells of it and lets it happen.
+  // A peer of TLS 1.2 that asked for one new handshake after the other would cost much more than it pays.
+  // Node's own switch for that, `disableRenegotiation`, tells of it and lets it happen.
   const secureOptions = constants.SSL_OP_NO_RENEGOTIATION;
   const credentials: Credentials = { minVersion: 'TLSv1.2', secureOptions, cert, key, ca };
   // The files stand for themselves by now: what is left is that OpenSSL holds one for too weak.
@@ -69,7 +70,10 @@ export function doubtsAbout(
   });
 }
 
-/** Each of them is looked at: OpenSSL would take a file for a shorter one that ends where it does not understand it. */
+/**
+ * Each of them is looked at: OpenSSL would take a file for a shorter one that ends where it does not
+ * understand it.
+ */
 function readCertificates(path: string, read: typeof readFirst): Buffer {
   const bytes = read(path);
   for (const pem of certificatesIn(bytes)) check(`${path}: no certificate`, () => new X509Certificate(pem));

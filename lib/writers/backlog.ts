@@ -3,8 +3,8 @@ import type { PendingTotal } from '../model/pending-total.ts';
 import type { Session } from '../model/session.ts';
 
 /**
- * Bytes of memory that a payload takes beside its own, while it waits for one recipient: an entry, an object, a buffer.
- * Measured with messages of a few bytes for recipients that do not read.
+ * Bytes of memory that a payload takes beside its own, while it waits for one recipient: an entry, an object,
+ * a buffer. Measured with messages of a few bytes for recipients that do not read.
  */
 const OVERHEAD_BYTES = 512;
 
@@ -14,8 +14,8 @@ export function costOf({ bytes }: Payload): number {
 }
 
 /**
- * What waits for a recipient, counted in bytes of memory. Over its mark each session whose input adds to it is held: its
- * socket is not read, and TCP slows its peer down. Nobody else is touched.
+ * What waits for a recipient, counted in bytes of memory. Over its mark each session whose input adds to it
+ * is held: its socket is not read, and TCP slows its peer down. Nobody else is touched.
  */
 export class Backlog {
   readonly #softMark: number;
@@ -49,7 +49,9 @@ export class Backlog {
     from.hold(this.#recipient);
   }
 
-  /** Half the mark lies between holding and releasing, so that a sender does not stop and go for every write. */
+  /**
+   * Half the mark lies between holding and releasing, so that a sender does not stop and go for every write.
+   */
   remove(bytes: number): void {
     this.#change(-bytes);
     if (this.#held !== undefined && this.#bytes <= this.#mark / 2) this.#release();

@@ -8,9 +8,9 @@ const PATIENCE = 20;
 const ENDS_PER_TURN = 2048;
 
 /**
- * Ends the wait of small writes when whatever else the turn of the event loop has read is handled. Where many wait, and
- * the turn brought them more, they wait another one: a line to a thousand recipients is a thousand system calls, and so
- * are a hundred such lines that go out together.
+ * Ends the wait of small writes when whatever else the turn of the event loop has read is handled. Where many
+ * wait, and the turn brought them more, they wait another one: a line to a thousand recipients is a thousand
+ * system calls, and so are a hundred such lines that go out together.
  */
 export class Turn {
   readonly #whole: { readonly bytes: number };

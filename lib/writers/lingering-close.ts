@@ -5,7 +5,10 @@ import { untaken } from '../os/write-queue.ts';
 /** A connection that was half-closed. */
 export interface Lingering {
   readonly socket: Duplex;
-  /** Whether anything was written to it that would be missed, and of which nobody knows yet that it has arrived. */
+  /**
+   * Whether anything was written to it that would be missed, and of which nobody knows yet that it has
+   * arrived.
+   */
   readonly isAtRisk: () => boolean;
   /** How soon the system is to be asked. */
   readonly distance: number;
@@ -27,13 +30,13 @@ const TALK = 4;
 const EARLY_MS = 2;
 
 /**
- * The lingering close: waits until the peer closes too, while what still comes is read and discarded. Closing at once
- * would make the kernel answer unread or late input with a reset, which destroys what is on its way. While something is,
- * the peer has the time that any recipient has to take of it; once it has all, it is hung up on when it is silent.
- * Resolves when the socket is closed.
+ * The lingering close: waits until the peer closes too, while what still comes is read and discarded. Closing
+ * at once would make the kernel answer unread or late input with a reset, which destroys what is on its way.
+ * While something is, the peer has the time that any recipient has to take of it; once it has all, it is hung
+ * up on when it is silent. Resolves when the socket is closed.
  *
- * The system is asked what has arrived only where something is at risk and nothing else tells: it knows by a table of
- * all connections, and thousands may end at once.
+ * The system is asked what has arrived only where something is at risk and nothing else tells: it knows by a
+ * table of all connections, and thousands may end at once.
  */
 export function lingeringClose(lingering: Lingering, patience: Patience): Promise<void> {
   return new Promise((resolve) => {

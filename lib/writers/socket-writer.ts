@@ -9,8 +9,9 @@ import { untaken } from '../os/write-queue.ts';
 export type Failure = 'slow-consumer' | 'reset' | 'internal-error';
 
 /**
- * The write side of one connection, and the only place that writes messages to it. It credits its session with what
- * the operating system has taken, and takes back what that could not deliver when the connection is cut off or breaks.
+ * The write side of one connection, and the only place that writes messages to it. It credits its session
+ * with what the operating system has taken, and takes back what that could not deliver when the connection is
+ * cut off or breaks.
  */
 export class Outlet {
   readonly #session: Session;
@@ -23,7 +24,9 @@ export class Outlet {
   /** Messages in the one of them that the kernel did not take at once. */
   #inFlight = 0;
   #settle: ((taken: boolean) => void) | undefined;
-  /** Whether the ledger has nothing but what had not arrived when the system was asked, in the present wait. */
+  /**
+   * Whether the ledger has nothing but what had not arrived when the system was asked, in the present wait.
+   */
   #isLedgerTrue = false;
 
   /**
@@ -62,8 +65,8 @@ export class Outlet {
   }
 
   /**
-   * Writes; the answer is whether one can go on. It is `false` once the outlet has failed, and a promise only where one
-   * has to wait.
+   * Writes; the answer is whether one can go on. It is `false` once the outlet has failed, and a promise only
+   * where one has to wait.
    */
   write({ parts, size, count }: Write): boolean | Promise<boolean> {
     const { socket } = this.#session;
@@ -120,8 +123,8 @@ export class Outlet {
   }
 
   /**
-   * Closes the connection at once. What its peer has not acknowledged by then may be lost, so it does not count as
-   * delivered; the answer is how many messages that were.
+   * Closes the connection at once. What its peer has not acknowledged by then may be lost, so it does not
+   * count as delivered; the answer is how many messages that were.
    *
    * @param onItsWay bytes of which that is so; if not given, the system is asked
    */

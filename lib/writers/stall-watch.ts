@@ -15,12 +15,13 @@ export interface Watcher {
 }
 
 /**
- * Watches a connection that something waits for, and calls `onStuck` when its peer has taken nothing for the time-out, or
- * from one look to the next while more waits than is tolerable. A burst alone is no reason: many may write to a peer
- * that reads all the time. While the peer is kept waiting itself, its time stands still.
+ * Watches a connection that something waits for, and calls `onStuck` when its peer has taken nothing for the
+ * time-out, or from one look to the next while more waits than is tolerable. A burst alone is no reason: many
+ * may write to a peer that reads all the time. While the peer is kept waiting itself, its time stands still.
  *
- * The kernel takes more only when its buffer, which may be megabytes, has much room again: a peer that reads slowly but
- * steadily would look dead for a minute. So the system is asked what was acknowledged, where nothing else moves.
+ * The kernel takes more only when its buffer, which may be megabytes, has much room again: a peer that reads
+ * slowly but steadily would look dead for a minute. So the system is asked what was acknowledged, where
+ * nothing else moves.
  */
 export class Watch {
   readonly #session: Session;

@@ -10,8 +10,9 @@ const PAGES = 1024;
 const MARGIN = 2;
 
 /**
- * What was last written to a connection, in pages of bytes with the messages on them, so that one can tell how many
- * messages the last so many bytes held. It goes back as far as the kernel may hold bytes of a connection.
+ * What was last written to a connection, in pages of bytes with the messages on them, so that one can tell
+ * how many messages the last so many bytes held. It goes back as far as the kernel may hold bytes of a
+ * connection.
  */
 export class Ledger {
   #pages = [{ bytes: 0, messages: 0 }];

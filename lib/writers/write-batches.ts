@@ -12,16 +12,18 @@ export interface Write {
   readonly cost: number;
 }
 
-/** Bytes of one write where there are several payloads: enough for a system call to cost nothing beside them. */
+/**
+ * Bytes of one write where there are several payloads: enough for a system call to cost nothing beside them.
+ */
 const WRITE_SIZE = 256 * 1024;
 
 /** Bytes from which on a payload is not copied to be one part with its neighbours. */
 const LARGE = 16 * 1024;
 
 /**
- * Makes few writes of many payloads: small ones are copied together, large ones stay apart. The recipients of a fan-out
- * have the same payloads to be packed, one recipient after the other, so that the latest writes are kept for a moment to
- * serve again.
+ * Makes few writes of many payloads: small ones are copied together, large ones stay apart. The recipients of
+ * a fan-out have the same payloads to be packed, one recipient after the other, so that the latest writes are
+ * kept for a moment to serve again.
  */
 export class Packing {
   #payloads: readonly Payload[] = [];

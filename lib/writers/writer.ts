@@ -20,7 +20,10 @@ import { DISTANCE } from '../os/tcp-table.ts';
 import type { Turn } from './flush-timing.ts';
 
 export interface WriterOptions {
-  /** Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut off. */
+  /**
+   * Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut
+   * off.
+   */
   readonly maxPending: number;
   /** ms that a peer may take nothing while something waits for it. */
   readonly writeTimeout: number;
@@ -38,8 +41,9 @@ const SOFT_PART = 1 / 64;
 const HARD_PART = 4;
 
 /**
- * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line to a thousand
- * recipients then costs each of them a system call a turn, not one a chunk. More is better written while it is in the cache.
+ * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line
+ * to a thousand recipients then costs each of them a system call a turn, not one a chunk. More is better
+ * written while it is in the cache.
  */
 const SMALL = 16 * 1024;
 
@@ -57,8 +61,8 @@ export interface Outflow {
 }
 
 /**
- * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries complete it
- * says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
+ * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries
+ * complete it says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
  */
 export function writer(
   payloads: GroupedObservable<Session, Payload>,
@@ -115,7 +119,8 @@ class Writing implements Observer<Payload>, Unsubscribable {
   /** Returns why there is no more. */
   async #writeAll(payloads: Observable<Payload>): Promise<EndReason> {
     let end: EndReason = 'shutdown';
-    // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its way.
+    // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its
+    // way.
     for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
       this.#stopwatch?.take();
       let size = 0;
@@ -128,8 +133,8 @@ class Writing implements Observer<Payload>, Unsubscribable {
       }
       if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
       end = batch.at(-1)?.end ?? end;
-      // The loop would keep what was written until more comes, long enough for it to grow old: garbage that dies
-      // young costs next to nothing, other garbage is collected by halting everything.
+      // The loop would keep what was written until more comes, long enough for it to grow old: garbage that
+      // dies young costs next to nothing, other garbage is collected by halting everything.
       batch.length = 0;
       if (size < SMALL) await this.#enough();
       this.#goOn = undefined;
@@ -183,7 +188,10 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#session.dismiss('internal-error');
   }
 
-  /** What waits for a peer that does not read may wait for long: it keeps neither other bytes nor its sender in memory. */
+  /**
+   * What waits for a peer that does not read may wait for long: it keeps neither other bytes nor its sender
+   * in memory.
+   */
   #toKeep({ bytes, count, end }: Payload): Payload {
     return { bytes: apart(bytes), count, from: this.#session, end };
   }

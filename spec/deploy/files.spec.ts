@@ -160,7 +160,8 @@ const hasSystemd = (() => {
   }
 })();
 
-// Skipped where there is no systemd-analyze, as on other systems than Linux with systemd: the units are of no use there.
+// Skipped where there is no systemd-analyze, as on other systems than Linux with systemd: the units are of no
+// use there.
 (hasSystemd ? describe : describe.skip)('the systemd units', () => {
   /** What systemd says of what it would not take; it exits with 0 all the same. */
   const verify = (...files: string[]) =>

@@ -18,8 +18,8 @@ describe('isPlain', () => {
   it('does not hold with any other byte, wherever it stands', () => {
     const wrong: unknown[] = [];
     for (const code of NOT_PLAIN) {
-      // Every place among the words that are looked at together, at both ends and beyond the last whole ones, aligned
-      // or not, and beside bytes that carry into it.
+      // Every place among the words that are looked at together, at both ends and beyond the last whole ones,
+      // aligned or not, and beside bytes that carry into it.
       for (const neighbour of [0x20, 0x7e, 0x0a]) {
         for (const length of [1, 3, 16, 21, 35]) {
           for (let at = 0; at < length; at += 1) {

@@ -6,7 +6,10 @@ afterEach(() => jest.useRealTimers());
 
 type Told = [kind: string, place: string | undefined, sum: Sum<'lost'>];
 
-/** A crowd with what it said, and a way to tell it of `count` of a kind from a place, each of which lost `lost`. */
+/**
+ * A crowd with what it said, and a way to tell it of `count` of a kind from a place, each of which lost
+ * `lost`.
+ */
 function crowdOf() {
   const sums: Told[] = [];
   const crowd = new Crowd<'lost'>((...told) => sums.push(told));

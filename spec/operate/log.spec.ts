@@ -153,7 +153,9 @@ describe('events that peers can bring about', () => {
 
 const SECRET = 'hunter2';
 
-/** A server to which all happened that is logged; ended. Everything that its peers said has the secret in it. */
+/**
+ * A server to which all happened that is logged; ended. Everything that its peers said has the secret in it.
+ */
 async function busyDay(...args: string[]): Promise<Program> {
   const started = () => /listening on tcp:\S+:(\d+)/.exec(server.stdout)?.[1];
   const limits = [
@@ -230,8 +232,8 @@ describe('the log', () => {
     for (const { level, time, event, msg, ...fields } of server.log) {
       expect([typeof level, typeof time, typeof msg]).toEqual(['number', 'string', 'string']);
       const names = known.get(String(event)) ?? [];
-      // A connection that never logged in has no name, a Unix socket no port, what is not about TLS no detail, and what is
-      // no sum no count.
+      // A connection that never logged in has no name, a Unix socket no port, what is not about TLS no
+      // detail, and what is no sum no count.
       const always = (name: string) =>
         !['name', 'port', 'detail', 'address', 'addresses', 'count'].includes(name);
       expect([event, Object.keys(fields).filter(always)]).toEqual([event, names.filter(always)]);

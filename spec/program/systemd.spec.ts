@@ -216,7 +216,10 @@ describe('what systemd is told', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A server, with a stand-in for `systemd-notify` that notes what it is to tell and ends with `code`, if that is none with a command. */
+  /**
+   * A server, with a stand-in for `systemd-notify` that notes what it is to tell and ends with `code`, if
+   * that is none with a command.
+   */
   async function serve(code: number | string, env: Record<string, string> = {}): Promise<Program> {
     const script = `#!/bin/sh\necho "$@" >> "${folder}/told"\n${typeof code === 'number' ? `exit ${code}` : code}\n`;
     writeFileSync(join(folder, 'systemd-notify'), script, { mode: 0o755 });

@@ -4,7 +4,10 @@ import { Server, stopServers } from '../support/server.ts';
 
 afterEach(stopServers);
 
-/** With a Cyrillic first letter, a Greek capital for its second, an invisible joiner, a full-width letter, blanks. */
+/**
+ * With a Cyrillic first letter, a Greek capital for its second, an invisible joiner, a full-width letter,
+ * blanks.
+ */
 const LIKE_ALICE = [
   ...['alice\u2800', '\u2800 alice', 'alice\u3164', 'alice \ufe0f', 'alice\u{1d159}\u115f'],
   ...['\u0430lice', 'a\u0399ice', 'al\u034fice', 'ali\uff43e', '\u{1d41a}lice'],

@@ -146,7 +146,9 @@ describe('a certificate and a password, asked for together,', () => {
 });
 
 describe('a resumed TLS session', () => {
-  /** Connects as a session that a first connection was given, and resolves with all that the second was told. */
+  /**
+   * Connects as a session that a first connection was given, and resolves with all that the second was told.
+   */
   async function comeBack(
     server: Server,
     whose: keyof typeof certificates,

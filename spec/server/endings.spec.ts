@@ -326,7 +326,8 @@ const rows: readonly Row[] = [
       carol.socket.pause();
       scene.bob.send(`carol: ${'x'.repeat(10_000)}\n`.repeat(4000));
       await held(scene.bob);
-      // Of who never was in the system's table it says nothing that he is not: one that was asked after this is over.
+      // Of who never was in the system's table it says nothing that he is not: one that was asked after this
+      // is over.
       const before = readings();
       await until(() => readings() > before + 2, 'the system to be asked about him');
       scene.bob.reset();

@@ -462,7 +462,8 @@ describe('a low limit of open files', () => {
     const leavers = here.slice(0, 10);
     for (const peer of leavers) peer.send('/quit\n');
     await Promise.all(leavers.map((peer) => peer.whole()));
-    // Until they hang up, or have lingered, they take descriptors: only so many refusals can be open at a time.
+    // Until they hang up, or have lingered, they take descriptors: only so many refusals can be open at a
+    // time.
     const gone = [...excess, ...leavers];
     for (const peer of gone) peer.end();
     await until(() => gone.every(({ closed }) => closed), 'the connections to close');

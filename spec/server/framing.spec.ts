@@ -16,8 +16,8 @@ function message(length: number, letter = 'x'): { line: string; heard: string } 
 }
 
 /**
- * Resolves when the server has read all that was sent before: the answer to somebody else's later question shows it,
- * because what came first on any connection is read no later than what came last.
+ * Resolves when the server has read all that was sent before: the answer to somebody else's later question
+ * shows it, because what came first on any connection is read no later than what came last.
  */
 type Barrier = () => Promise<void>;
 

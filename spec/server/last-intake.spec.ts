@@ -170,7 +170,8 @@ describe('a shutdown with many senders that are held', () => {
     expect(server.all('draining')).toMatchObject([{ sessions: 63 }]);
     await until(() => senders.every(({ text }) => text.includes('* closing')), 'all to be told');
     clearInterval(look);
-    // An eighth, and a run of lines of each sender: whoever was not held by then is by what it is let in with.
+    // An eighth, and a run of lines of each sender: whoever was not held by then is by what it is let in
+    // with.
     expect(most).toBeLessThan(Math.max(before, maxPendingTotal / 8) + senders.length * RUN_BYTES);
     for (const { socket } of recipients) socket.resume();
     await Promise.all(recipients.map((recipient) => recipient.whole()));

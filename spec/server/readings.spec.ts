@@ -12,7 +12,10 @@ const SILENT = 1500;
 /** Peers that do not read, each of which the kernel holds some megabytes for. */
 const DEAF = 200;
 
-/** ms that a drain may take beside its linger timeout, on a machine that is busy: a reading a peer would take more. */
+/**
+ * ms that a drain may take beside its linger timeout, on a machine that is busy: a reading a peer would take
+ * more.
+ */
 const SLACK = 4000;
 
 const MESSAGE = 'x'.repeat(1000);

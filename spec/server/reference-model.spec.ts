@@ -162,7 +162,9 @@ const input = fc
     ]),
   );
 
-/** The inputs of a few peers, cut anywhere, in any order; some end, the others are there until the shutdown. */
+/**
+ * The inputs of a few peers, cut anywhere, in any order; some end, the others are there until the shutdown.
+ */
 const plays: fc.Arbitrary<Play> = fc
   .record({
     inputs: fc.array(input, { minLength: 1, maxLength: 4 }),
@@ -279,7 +281,10 @@ function linesOf(bytes: Buffer): string[] {
   return text.split('\n').slice(0, -1);
 }
 
-/** When an over-long line is told of is the server's choice, how often is not: those lines are taken out and counted. */
+/**
+ * When an over-long line is told of is the server's choice, how often is not: those lines are taken out and
+ * counted.
+ */
 function overlongApart(transcript: readonly string[]): { rest: string[]; overlongs: number } {
   const rest = transcript.filter((one) => !one.startsWith('! line-too-long '));
   return { rest, overlongs: transcript.length - rest.length };
@@ -350,7 +355,8 @@ describe('over real sockets', () => {
       }));
       opened.push(...peers.map(({ real }) => real));
       const models = peers.map((peer) => peer.model);
-      // A step shows, if it has an effect at all, in somebody's transcript: it is over when all have what they should.
+      // A step shows, if it has an effect at all, in somebody's transcript: it is over when all have what
+      // they should.
       const allCame = () => peers.every((peer) => peer.real.lines.length >= peer.model.transcript.length);
       const settled = async () => {
         if (!allCame()) await until(allCame, 'what the model says');

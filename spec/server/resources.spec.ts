@@ -174,8 +174,8 @@ describe('a line that is dribbled', () => {
 
 describe('the log', () => {
   /**
-   * Each is one line of input and no name; what follows the comma would be welcome in a log that can be forged. With one
-   * more they are ten, which is as many lines of a kind as one address has in a second.
+   * Each is one line of input and no name; what follows the comma would be welcome in a log that can be
+   * forged. With one more they are ten, which is as many lines of a kind as one address has in a second.
    */
   const FORGERIES = [
     'a,\r{"level":30,"event":"drained"}',
@@ -258,7 +258,9 @@ function isWhole(messages: readonly string[], name: string): boolean {
   return messages.every((line, index) => line === `from ${name}: ${index + 1} ${PAYLOAD}`);
 }
 
-/** Resolves when a flood has begun of which `witness` hears now and then, and then its senders get no further. */
+/**
+ * Resolves when a flood has begun of which `witness` hears now and then, and then its senders get no further.
+ */
 async function held(witness: Peer): Promise<void> {
   const heard = () => witness.lines.filter((line) => line.startsWith('from ')).length;
   let before: number;
@@ -412,7 +414,8 @@ describe('many peers that never read', () => {
     const isCut = () => server.log.filter(({ reason }) => reason === 'slow-consumer').length === COUNT;
     await until(isCut, 'all who do not read to be cut off');
     clearInterval(look);
-    // Of what a sender's chunk holds, some is let in before it is held; and what is garbage lies around for a while.
+    // Of what a sender's chunk holds, some is let in before it is held; and what is garbage lies around for a
+    // while.
     expect(most - before).toBeLessThan(90 * MB);
 
     carol.send('dave: 1\ndave: 2\n/quit\n');

@@ -30,7 +30,10 @@ async function held(witness: Peer): Promise<void> {
   expect(before).toBeLessThan(FLOOD.count / 50);
 }
 
-/** Of the lines that came from `name`, whether they are the first ones of a flood, none changed and none missing. */
+/**
+ * Of the lines that came from `name`, whether they are the first ones of a flood, none changed and none
+ * missing.
+ */
 function isFlood(lines: readonly string[], name: string): boolean {
   return lines.every((line, index) => line === `from ${name}: ${index + 1} ${FLOOD.payload}`);
 }
@@ -108,7 +111,8 @@ describe('a full server', () => {
 
     nameless.end();
     await nameless.whole();
-    // Neither the one that has left nor the one that was refused takes a place, though they have not hung up yet.
+    // Neither the one that has left nor the one that was refused takes a place, though they have not hung up
+    // yet.
     const fourth = server.connect();
     fourth.send('dave\n');
     await fourth.heard('* welcome dave\n');

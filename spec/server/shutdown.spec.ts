@@ -14,10 +14,15 @@ const CODES = { SIGINT: 130, SIGTERM: 143, SIGQUIT: 131 };
 /** A peer that hangs up late is waited for this long, in seconds: netcat holds its side open. */
 const LINGER = 0.15;
 
-/** ms that a loaded machine may add to what the program itself takes; what it does not wait for takes a minute. */
+/**
+ * ms that a loaded machine may add to what the program itself takes; what it does not wait for takes a
+ * minute.
+ */
 const SLACK = 20_000;
 
-/** More than the kernel takes for a connection that nobody reads from, so that most of it waits in the server. */
+/**
+ * More than the kernel takes for a connection that nobody reads from, so that most of it waits in the server.
+ */
 const MANY = 20_000;
 const WIDE = 1000;
 /** Lets a sender write all of that without being held. */
@@ -142,7 +147,8 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
     halfName.send('car');
     const bob = await login(server.port, 'bob');
     const alice = await login(server.port, 'alice');
-    // The answer comes from the chunk that brought the half line too, so the server has it when the signal comes.
+    // The answer comes from the chunk that brought the half line too, so the server has it when the signal
+    // comes.
     alice.send('/ping\nbob: half a li');
     await alice.heard('* pong\n');
     const nobody = '* closing shutdown: accepted 0, delivered 0\n';
@@ -163,7 +169,8 @@ describe.each([...SIGNALS, 'SIGHUP'] as const)('%s', (signal) => {
 
     server.signal(signal);
     await server.logged('draining');
-    // On and on, so that there is unread input whenever the server closes: that is what turns a close into a reset.
+    // On and on, so that there is unread input whenever the server closes: that is what turns a close into a
+    // reset.
     slow.socket.on('data', () => {
       slow.send(numbered('sender', 20, 50));
     });
@@ -430,7 +437,8 @@ describe('a drain', () => {
     }, 50);
     try {
       const took = await timeToExit(server, 'SIGINT');
-      // Longer than a silent peer would be waited for: its talk is read, so that no reset destroys its last words.
+      // Longer than a silent peer would be waited for: its talk is read, so that no reset destroys its last
+      // words.
       expect(took).toBeGreaterThan(1800);
       expect(took).toBeLessThan(2000 + SLACK);
       expect(server.result).toBe(0);

@@ -2,7 +2,10 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { Program } from '../support/program.ts';
 import { until } from '../support/until.ts';
 
-/** Two hosts of this machine, of which one can vanish: network namespaces, for which one must be root, on Linux. */
+/**
+ * Two hosts of this machine, of which one can vanish: network namespaces, for which one must be root, on
+ * Linux.
+ */
 const canUnshare = spawnSync('unshare', ['--net', 'ip', 'link']).status === 0;
 
 const children: ChildProcess[] = [];
@@ -44,7 +47,10 @@ class Host {
   }
 }
 
-/** Two hosts with a wire between them; `far` can go silent without a word, as a machine does that loses its power. */
+/**
+ * Two hosts with a wire between them; `far` can go silent without a word, as a machine does that loses its
+ * power.
+ */
 async function twoHosts(): Promise<{ near: Host; vanish: () => void; far: Host }> {
   const [near, far] = [await Host.start(), await Host.start()];
   execFileSync(
@@ -65,7 +71,8 @@ async function twoHosts(): Promise<{ near: Host; vanish: () => void; far: Host }
 }
 
 describe('a peer whose machine vanishes', () => {
-  // Skipped for those who may not make hosts that vanish, all but root on Linux: no other way makes a peer go silent.
+  // Skipped for those who may not make hosts that vanish, all but root on Linux: no other way makes a peer go
+  // silent.
   (canUnshare ? test : test.skip)(
     'is noticed though nobody writes to it, and its name is free again',
     async () => {

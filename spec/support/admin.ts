@@ -2,7 +2,9 @@ import { Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { until } from './until.ts';
 
-/** The admin endpoint of a program, asked as an operator does, over one connection as long as that is kept. */
+/**
+ * The admin endpoint of a program, asked as an operator does, over one connection as long as that is kept.
+ */
 export class Admin {
   readonly #port: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -28,7 +28,10 @@ export class Authority {
     return this.#path(this.name, 'cert');
   }
 
-  /** A certificate for `subject`, such as `/CN=alice`, and for 127.0.0.1; in the files `name.cert.pem` and `name.key.pem`. */
+  /**
+   * A certificate for `subject`, such as `/CN=alice`, and for 127.0.0.1; in the files `name.cert.pem` and
+   * `name.key.pem`.
+   */
   issue(name: string, subject = `/CN=${name}`): { readonly cert: string; readonly key: string } {
     const [cert, key, request] = [
       this.#path(name, 'cert'),

@@ -11,7 +11,9 @@ const TARGETS = ['basic', 'default', 'multi-user', 'network', 'shutdown', 'socke
 /** Where the unit looks for the program. */
 const PROGRAM = 'opt/a-chat/node_modules/a-chat';
 
-/** Makes this process the first one of namespaces and of a control group of its own, and then systemd of it. */
+/**
+ * Makes this process the first one of namespaces and of a control group of its own, and then systemd of it.
+ */
 const BOOT = `
 set -e
 mount --make-rprivate /

@@ -29,7 +29,10 @@ function isName(name: string): boolean {
   return length === name.length || nameProblem(name) === undefined;
 }
 
-/** What looks like what is Unicode's affair, and tested by itself; who is compared with whom is the protocol's. */
+/**
+ * What looks like what is Unicode's affair, and tested by itself; who is compared with whom is the
+ * protocol's.
+ */
 function areConfusable(one: string, other: string): boolean {
   const isAscii = (name: string) => Buffer.byteLength(name) === name.length;
   return !(isAscii(one) && isAscii(other)) && skeleton(one) === skeleton(other);
@@ -195,8 +198,8 @@ export class Model {
 }
 
 /**
- * The lines that came, with the wording of an error left out where the model leaves it out and it is not empty: equal
- * to the model's transcript if the server did right.
+ * The lines that came, with the wording of an error left out where the model leaves it out and it is not
+ * empty: equal to the model's transcript if the server did right.
  */
 export function withoutWording(came: readonly string[], expected: readonly string[]): string[] {
   return came.map((line, index) => {

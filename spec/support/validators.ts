@@ -36,15 +36,17 @@ export function composeProblems(text: string): string[] {
   }
 }
 
-/** Where the types of the Kubernetes API, which are made from its schema, have those that the manifest is of. */
+/**
+ * Where the types of the Kubernetes API, which are made from its schema, have those that the manifest is of.
+ */
 const KINDS: Readonly<Record<string, string>> = {
   'apps/v1 Deployment': 'kubernetes-types/apps/v1',
   'v1 Service': 'kubernetes-types/core/v1',
 };
 
 /**
- * What the compiler says against the documents of a manifest as values of their types. Like a cluster that validates
- * strictly, it takes no field that the API does not know.
+ * What the compiler says against the documents of a manifest as values of their types. Like a cluster that
+ * validates strictly, it takes no field that the API does not know.
  */
 export function manifestProblems(text: string): string[] {
   const problems: string[] = [];

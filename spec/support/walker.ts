@@ -1,6 +1,9 @@
 import net from 'node:net';
 
-/** Writes numbers to itself over one connection after the other, each from where the last one was told to resume. */
+/**
+ * Writes numbers to itself over one connection after the other, each from where the last one was told to
+ * resume.
+ */
 export class Walker {
   accepted = 0;
   connections = 0;

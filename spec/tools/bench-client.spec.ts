@@ -10,7 +10,10 @@ afterEach(() => {
   servers.clear();
 });
 
-/** What the client of the benchmark makes of three messages, `m00000000` and so on, that a server sends as `said`. */
+/**
+ * What the client of the benchmark makes of three messages, `m00000000` and so on, that a server sends as
+ * `said`.
+ */
 async function judge(wire: WireName, greeting: string, said: string): Promise<string> {
   const server = createServer((socket: Socket) => {
     socket.on('error', () => {});
