@@ -1,6 +1,6 @@
 export { type AdminEvent, type AdminOptions, adminEndpoint } from './operate/admin.ts';
 export { type Heard, type Refusal, type Said, bot } from './bot.ts';
-export type { DrainReport, Loss, RefusalCode, ServerEvent } from './model/events.ts';
+export type { DrainReport, Loss, RefusalCode, ServerEvent } from './model/server-events.ts';
 export { Meter, type Reading, type Totals } from './operate/meter.ts';
 export { metricsOf } from './operate/metrics.ts';
 export type { ServerOptions } from './server-options.ts';

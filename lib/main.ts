@@ -8,7 +8,7 @@ import { complaint, explain, readCommandLine } from './cli/arguments.ts';
 import { type Logins, chat } from './client/connect.ts';
 import { readConfig, showConfig } from './settings/file.ts';
 import { parseAddress } from './protocol/endpoint.ts';
-import type { DrainReport, ServerEvent } from './model/events.ts';
+import type { DrainReport, ServerEvent } from './model/server-events.ts';
 import { createLog, eventLog, logMissing } from './operate/log.ts';
 import { loginAs, loginTyped, loginWithPassword } from './cli/password-login.ts';
 import { Meter } from './operate/meter.ts';

@@ -22,7 +22,7 @@ import { admission } from './admission/admission.ts';
 import { broker } from './broker/broker.ts';
 import { type Credentials, doubtsAbout, readCredentials } from './settings/tls-files.ts';
 import { REFUSALS, enter, entrance } from './listeners/listeners.ts';
-import type { ServerEvent } from './model/events.ts';
+import type { ServerEvent } from './model/server-events.ts';
 import { freeDescriptors } from './os/descriptors.ts';
 import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';

@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import type { DrainReport, ServerEvent } from './model/events.ts';
+import type { DrainReport, ServerEvent } from './model/server-events.ts';
 import type { ServerOptions } from './server-options.ts';
 import { chatServer } from './server.ts';
 import { signalOrElse } from './shutdown.ts';

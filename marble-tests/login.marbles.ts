@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import type { ServerEvent } from '../lib/model/events.ts';
+import type { ServerEvent } from '../lib/model/server-events.ts';
 import { deliveries, heardBy, inVirtualTime, peer, theBroker } from './marbles.ts';
 
 describe('A login', () => {

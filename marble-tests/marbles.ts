@@ -18,7 +18,8 @@ import {
 } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { type BrokerOptions, broker } from '../lib/broker/broker.ts';
-import type { Delivery, Payload, ServerEvent, SessionEvent } from '../lib/model/events.ts';
+import type { Delivery, Payload, SessionEvent } from '../lib/model/events.ts';
+import type { ServerEvent } from '../lib/model/server-events.ts';
 import { type Piece, lines, overlong } from '../lib/readers/lines.ts';
 import type { EndReason } from '../lib/protocol/wire.ts';
 import { type Stages, pipeline } from '../lib/pipeline.ts';

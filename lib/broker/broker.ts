@@ -1,7 +1,8 @@
 import type { OperatorFunction } from 'rxjs';
 import { COLON, NEWLINE, apart, copy, detach, isBlank, isPlain, standsAt } from '../model/bytes.ts';
 import { answer } from './commands.ts';
-import type { Delivery, RefusalCode, ServerEvent, SessionEvent, Verdict } from '../model/events.ts';
+import type { Delivery, SessionEvent, Verdict } from '../model/events.ts';
+import type { RefusalCode, ServerEvent } from '../model/server-events.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
 import * as protocol from '../protocol/wire.ts';
 import type { EndReason, ErrorCode } from '../protocol/wire.ts';

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { type Observable, filter, map, merge } from 'rxjs';
 import type { Credentials } from '../settings/tls-files.ts';
 import { type Endpoint, isSecure, placeOf, showEndpoint } from '../protocol/endpoint.ts';
-import type { ServerEvent } from '../model/events.ts';
+import type { ServerEvent } from '../model/server-events.ts';
 import { type ListenObserver, type ListenOptions, listen } from './socket-listener.ts';
 import { endpointsOf } from '../settings/options.ts';
 import { isIPv6Only } from '../protocol/endpoint-overlap.ts';

@@ -3,7 +3,7 @@ import { type TLSSocket, createServer } from 'node:tls';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { HostCount } from '../protocol/address.ts';
 import type { Credentials } from '../settings/tls-files.ts';
-import type { RefusalCode } from '../model/events.ts';
+import type { RefusalCode } from '../model/server-events.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
 import type { Certificate } from '../model/session.ts';
 

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { Observable, type OperatorFunction } from 'rxjs';
-import type { ServerEvent } from '../model/events.ts';
+import type { ServerEvent } from '../model/server-events.ts';
 import { type Answer, LIMITS, guard } from './admin-guard.ts';
 import type { Meter } from './meter.ts';
 import { metricsOf } from './metrics.ts';

@@ -1,4 +1,4 @@
-import type { DrainReport, Loss } from '../model/events.ts';
+import type { DrainReport, Loss } from '../model/server-events.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 

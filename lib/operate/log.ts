@@ -3,7 +3,7 @@ import type { AdminEvent } from './admin.ts';
 import { hostOf } from '../protocol/address.ts';
 import { Crowd } from './log-flood.ts';
 import { showAddress } from '../protocol/endpoint.ts';
-import type { ServerEvent } from '../model/events.ts';
+import type { ServerEvent } from '../model/server-events.ts';
 import type { LogFormat } from '../settings/options.ts';
 import type { EndReason } from '../protocol/wire.ts';
 

@@ -1,4 +1,4 @@
-import type { RefusalCode, ServerEvent } from '../model/events.ts';
+import type { RefusalCode, ServerEvent } from '../model/server-events.ts';
 import { Latency } from '../model/latency.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { RefusalCode } from '../model/events.ts';
+import type { RefusalCode } from '../model/server-events.ts';
 import { BOUNDS, type Latency } from '../model/latency.ts';
 import type { Meter, Reading } from './meter.ts';
 import type { EndReason } from '../protocol/wire.ts';

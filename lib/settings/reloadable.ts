@@ -1,4 +1,4 @@
-import type { ServerEvent } from '../model/events.ts';
+import type { ServerEvent } from '../model/server-events.ts';
 
 type Reloadable = Extract<ServerEvent, { type: 'reloaded' }>['what'];
 

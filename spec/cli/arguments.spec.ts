@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { type Order, complaint, explain, readCommandLine } from '../../lib/cli/arguments.ts';
 import type { AdminEvent } from '../../lib/operate/admin.ts';
-import type { ServerEvent } from '../../lib/model/events.ts';
+import type { ServerEvent } from '../../lib/model/server-events.ts';
 import { createLog, logEvent } from '../../lib/operate/log.ts';
 import {
   NO_FILE,

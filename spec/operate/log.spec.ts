@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { RefusalCode, ServerEvent } from '../../lib/model/events.ts';
+import type { RefusalCode, ServerEvent } from '../../lib/model/server-events.ts';
 import { eventLog } from '../../lib/operate/log.ts';
 import { END_REASONS, REFUSAL_CODES } from '../../lib/operate/metrics.ts';
 import type { EndReason } from '../../lib/protocol/wire.ts';
