@@ -1,0 +1,21 @@
+import { type Logins, chat } from '../client/connect.ts';
+import { targetOf } from '../client/target.ts';
+import { OptionError } from '../settings/options.ts';
+import { loginAs, loginTyped, loginWithPassword } from './password-login.ts';
+import { type Written, say } from './written.ts';
+
+/** Chats until one side has said all. Resolves with the exit code. */
+export async function connect(endpoint: string | undefined, written: Written): Promise<number> {
+  const target = targetOf(endpoint, written, process.env);
+  await chat(target, await loginsOf(written), process.stdin, process.stdout);
+  return 0;
+}
+
+/** What to log in with; a password is no option, for others can see those. */
+async function loginsOf({ name, askPassword }: Written): Promise<Logins> {
+  if (typeof name !== 'string') {
+    if (askPassword === true) throw new OptionError('--ask-password needs --name: whose it is');
+    return loginTyped(process.stdin);
+  }
+  return askPassword === true ? loginWithPassword(name, process.stdin, say) : loginAs(name);
+}

@@ -1,0 +1,52 @@
+import type { Logger } from 'pino';
+import { type SpoolCounts, Spool } from '../operate/log-spool.ts';
+import { createLog, logMissing } from '../operate/log.ts';
+import { hasColours, neverWait, outliveTerminals } from '../os/stdio.ts';
+import type { LogFormat } from '../settings/options.ts';
+import { complaint } from './failures.ts';
+
+/** The log of the program, on stdout; what is wrong with it is said on stderr. */
+export interface ProgramLog {
+  readonly log: Logger;
+  /** Makes room for a line of each session: all of them end at once. */
+  readonly makeRoom: () => void;
+  /**
+   * Has what was logged written, in about a second or never. Resolves with the exit code: `code`, or 1 where
+   * lines are missing and it is 0.
+   */
+  readonly close: (code: number) => Promise<number>;
+}
+
+/** @param counts what the log loses, for whoever counts that */
+export async function openLog(
+  level: string,
+  format: LogFormat,
+  counts: SpoolCounts = { dropped: 0, failures: 0 },
+): Promise<ProgramLog> {
+  neverWait(process);
+  outliveTerminals(process);
+  // Nobody reads what Node may have to warn of: no reason to stop serving.
+  process.stderr.on('error', () => {});
+  const complaints = new Spool(2, { dropped: 0, failures: 0 }, { stuck: () => {}, missing: () => {} });
+  const lines = new Spool(1, counts, {
+    stuck: (why) => {
+      complaints.write(complaint(`the log cannot be written: ${why}`));
+    },
+    missing: (count) => {
+      logMissing(log, count);
+    },
+  });
+  const terminal = process.stdout.isTTY;
+  const screen = { terminal, colours: hasColours(process.env, terminal) };
+  const log = await createLog(level, format, screen, lines);
+  const close = async (code: number) => {
+    const missing = await lines.close(1000);
+    if (missing > 0) complaints.write(complaint(`${missing} lines of the log could not be written`));
+    await complaints.close(100);
+    return missing > 0 ? code || 1 : code;
+  };
+  const makeRoom = () => {
+    lines.makeRoom();
+  };
+  return { log, makeRoom, close };
+}

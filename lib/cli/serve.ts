@@ -1,0 +1,92 @@
+import { constants } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
+import type { DrainReport, ServerEvent } from '../model/server-events.ts';
+import { type AdminEvent, adminEndpoint } from '../operate/admin.ts';
+import { eventLog } from '../operate/log.ts';
+import { Meter } from '../operate/meter.ts';
+import { supervised } from '../operate/systemd-notify.ts';
+import { parseAddress } from '../protocol/endpoint.ts';
+import { chatServer } from '../server.ts';
+import { oneOfMany, signals } from '../shutdown.ts';
+import { openLog } from './program-log.ts';
+import { type Written, settingsOf } from './written.ts';
+
+/** Signals that begin a shutdown; the last one only where there is nothing to be read again. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
+
+/**
+ * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when
+ * something was or lines of the log are missing, 128 and the signal's number when a second signal cut the
+ * drain short.
+ */
+export async function serve(written: Written): Promise<number> {
+  const { values, notes } = await settingsOf(written);
+  const { logLevel, logFormat, admin, ...options } = values;
+  // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory
+  // under load, and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting
+  // for it besides.
+  setFlagsFromString('--semi-space-growth-factor=1');
+  const address = parseAddress(admin);
+  const meter = address === undefined ? undefined : new Meter();
+
+  const { log, makeRoom, close } = await openLog(logLevel, logFormat, meter?.log);
+  // A bug of which nobody knows whom it concerns. What was accepted is delivered if it still can be; and
+  // better no server then than one that is half dead.
+  const broken$ = new Subject<void>();
+  let isBroken = false;
+  process.on('uncaughtException', (failure) => {
+    log.fatal(failure, 'unexpected failure');
+    if (isBroken) void close(1).then((code) => process.exit(code));
+    isBroken = true;
+    broken$.next();
+  });
+
+  for (const note of notes) log.warn({ event: 'setting-ignored', message: note }, note);
+  const write = eventLog(log);
+  const received: (typeof endings)[number][] = [];
+  // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a
+  // shutdown, and cuts none short. From systemd it asks to read again all the same.
+  const hangsUp = process.env.NOTIFY_SOCKET === undefined;
+  const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
+  const signals$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
+    filter((signal, index) => signal !== 'SIGHUP' || (hangsUp && index === 0)),
+    oneOfMany(),
+    tap((signal) => received.push(signal)),
+  );
+  const shutdown$ = merge(signals$, broken$);
+  const reload$ = reloads ? signals(process, 'SIGHUP') : NEVER;
+  let events$: Observable<ServerEvent | AdminEvent>;
+  if (address === undefined || meter === undefined) {
+    events$ = chatServer({ ...options, shutdown$, reload$ });
+  } else {
+    events$ = chatServer({ ...options, shutdown$, reload$, meter }).pipe(await adminEndpoint(address, meter));
+  }
+  let report: DrainReport | undefined;
+  const untold = (why: string) => {
+    log.warn({ event: 'unsupervised', message: why }, `cannot tell systemd how the server is: ${why}`);
+  };
+  return new Promise<number>((resolve, reject) => {
+    events$
+      .pipe(
+        supervised(process, Math.max(1, options.listen.length), untold),
+        finalize(() => {
+          const cutShortBy = received[1];
+          if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);
+          else resolve(report?.abandoned === 0 && !isBroken ? 0 : 1);
+        }),
+      )
+      .subscribe({
+        next: (event) => {
+          if (event.type === 'draining') {
+            makeRoom();
+            // One that comes when the drain is over is not to end what is left to be said.
+            for (const signal of endings) process.on(signal, () => {});
+          }
+          write(event);
+          if (event.type === 'drained') report = event.report;
+        },
+        error: reject,
+      });
+  }).then(close);
+}
