@@ -1,5 +1,4 @@
 import {
-  BehaviorSubject,
   EMPTY,
   NEVER,
   Observable,
@@ -21,9 +20,9 @@ import { Accounts, AccountsError } from './admission/accounts.ts';
 import { admission } from './admission/admission.ts';
 import { broker } from './broker/broker.ts';
 import { type Credentials, doubtsAbout, readCredentials } from './settings/tls-files.ts';
-import { REFUSALS, enter, entrance } from './listeners/listeners.ts';
+import { withinCapacity } from './listeners/capacity.ts';
+import { enter, entrance } from './listeners/listeners.ts';
 import type { ServerEvent } from './model/server-events.ts';
-import { freeDescriptors } from './os/descriptors.ts';
 import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';
 import { Loaded } from './settings/reloadable.ts';
@@ -32,7 +31,6 @@ import { Packing } from './writers/write-batches.ts';
 import { type Stages, pipeline } from './pipeline.ts';
 import { PendingTotal } from './model/pending-total.ts';
 import { reader } from './readers/reader.ts';
-import { HANDSHAKES } from './listeners/tls.ts';
 import type { Connection } from './model/session.ts';
 import { shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
 import { Tally } from './operate/drain-tally.ts';
@@ -52,7 +50,7 @@ import { type Outflow, writer } from './writers/writer.ts';
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
-    const settings = withinLimits(serverOptions(options));
+    const settings = withinCapacity(serverOptions(options));
     const trouble = new Trouble();
     const watched$ = trouble.in(signalsOf(settings.shutdown$));
     const { drain$: signal$, deadline$ } = shutdownOf(
@@ -146,23 +144,10 @@ function credentialsOf(
   const loaded = new Loaded('certificates', (before?: Credentials) =>
     readCredentials(files, readerAfter(before)),
   );
-  const doubt = () => {
-    for (const message of doubtsAbout(files, loaded.value, Date.now()))
-      tell({ type: 'doubtful', what: 'certificates', message });
-  };
-  doubt();
-  const credentials$ = new BehaviorSubject(loaded.value);
-  // For as long as the server lives: the signal would end a program that listens to it no more.
-  life.add(
-    reload$.subscribe(() => {
-      tell(loaded.reload());
-      doubt();
-      credentials$.next(loaded.value);
-    }),
-  );
+  const doubtsOf = (credentials: Credentials) => doubtsAbout(files, credentials, Date.now());
   // Most certificates expire while a server runs.
-  life.add(interval(DAY).subscribe(doubt));
-  return credentials$;
+  life.add(loaded.keep({ reload$, doubt$: interval(DAY), doubtsAbout: doubtsOf, tell }));
+  return loaded.value$;
 }
 
 /**
@@ -182,18 +167,9 @@ function admissionOf(
     return found;
   };
   const accounts = new Loaded('accounts', load, ({ size }) => size);
-  const doubt = () => {
-    if (accounts.value.size > 0) return;
-    const message = `${file}: no accounts: ${guests ? 'a guest may take any name' : 'nobody can log in'}`;
-    tell({ type: 'doubtful', what: 'accounts', message });
-  };
-  doubt();
-  life.add(
-    reload$.subscribe(() => {
-      tell(accounts.reload());
-      doubt();
-    }),
-  );
+  const doubtsOf = ({ size }: Accounts) =>
+    size > 0 ? [] : [`${file}: no accounts: ${guests ? 'a guest may take any name' : 'nobody can log in'}`];
+  life.add(accounts.keep({ reload$, doubtsAbout: doubtsOf, tell }));
   const admit = admission(accounts, guests);
   return (session) => (isTrusted(session) ? identity : admit(session));
 }
@@ -208,18 +184,3 @@ const DAY = 24 * 60 * 60 * 1000;
 
 /** ms between two looks for peers that vanished. */
 const SWEEP = 30_000;
-
-/**
- * Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files.
- */
-const SPARE_DESCRIPTORS = 2 * REFUSALS;
-
-/**
- * No more sessions than descriptors. Without one, libuv closes a new connection without a word to anybody;
- * this way its peer is told that the server is full, and whoever is here goes on.
- */
-function withinLimits(settings: ServerOptions): ServerOptions {
-  const handshakes = settings.tlsCert === undefined ? 0 : HANDSHAKES;
-  const room = (freeDescriptors() ?? Infinity) - SPARE_DESCRIPTORS - handshakes;
-  return { ...settings, maxConnections: Math.max(1, Math.min(settings.maxConnections, room)) };
-}

@@ -1,4 +1,15 @@
+import { BehaviorSubject, NEVER, type Observable, type Subscription } from 'rxjs';
 import type { ServerEvent } from '../model/server-events.ts';
+
+/** How something is kept as its file is. */
+export interface Upkeep<T> {
+  /** Each value has it read again. */
+  readonly reload$: Observable<unknown>;
+  /** Each value has its doubts told again. */
+  readonly doubt$?: Observable<unknown>;
+  readonly doubtsAbout: (value: T) => readonly string[];
+  readonly tell: (event: ServerEvent) => void;
+}
 
 type Reloadable = Extract<ServerEvent, { type: 'reloaded' }>['what'];
 
@@ -7,7 +18,7 @@ export class Loaded<T> {
   readonly #what: Reloadable;
   readonly #load: (before: T | undefined) => T;
   readonly #count: (value: T) => number | undefined;
-  #value: T;
+  readonly #values: BehaviorSubject<T>;
 
   /**
    * @param what how events name it
@@ -22,18 +33,43 @@ export class Loaded<T> {
     this.#what = what;
     this.#load = load;
     this.#count = count;
-    this.#value = load(undefined);
+    this.#values = new BehaviorSubject(load(undefined));
   }
 
   get value(): T {
-    return this.#value;
+    return this.#values.value;
+  }
+
+  /** As it is, and as it is after each time that it could be read again. */
+  get value$(): Observable<T> {
+    return this.#values;
+  }
+
+  /**
+   * Reads it again whenever it is to be, and tells how that went; tells too what is doubtful about it, at the
+   * start and after each time. It is to go on for as long as the server lives: a signal that nobody listens
+   * to ends the program.
+   */
+  keep({ reload$, doubt$ = NEVER, doubtsAbout, tell }: Upkeep<T>): Subscription {
+    const doubt = () => {
+      for (const message of doubtsAbout(this.value)) tell({ type: 'doubtful', what: this.#what, message });
+    };
+    doubt();
+    const life = doubt$.subscribe(doubt);
+    life.add(
+      reload$.subscribe(() => {
+        tell(this.reload());
+        doubt();
+      }),
+    );
+    return life;
   }
 
   /** Reads it again; the answer says how that went. */
   reload(): ServerEvent {
     try {
-      this.#value = this.#load(this.#value);
-      return { type: 'reloaded', what: this.#what, count: this.#count(this.#value) };
+      this.#values.next(this.#load(this.value));
+      return { type: 'reloaded', what: this.#what, count: this.#count(this.value) };
     } catch (failure) {
       const message = failure instanceof Error ? failure.message : String(failure);
       return { type: 'reload-failed', what: this.#what, message };
