@@ -72,7 +72,11 @@ export default defineConfig(
   {
     files: ['lib/**/*.ts'],
     plugins: { 'import-x': importX },
-    settings: { 'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts'] })] },
+    settings: {
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts'] })],
+    },
     rules: { 'import-x/no-cycle': 'error' },
   },
   { files: ['lib/protocol/*.ts'], rules: { 'no-restricted-globals': ['error', ...NODE_GLOBALS] } },
