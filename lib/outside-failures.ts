@@ -4,7 +4,7 @@ import { EMPTY, NEVER, Observable, Subject, catchError, throwError } from 'rxjs'
  * What goes wrong in the embedder's own Observables: the first of it begins a shutdown, and is told at its
  * end.
  */
-export class Trouble {
+export class OutsideFailures {
   readonly #came$ = new Subject<void>();
   #first: { readonly failure: unknown } | undefined;
 

@@ -25,19 +25,19 @@ import { enter, entrance } from './listeners/listeners.ts';
 import type { ServerEvent } from './model/server-events.ts';
 import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';
-import { Loaded } from './settings/reloadable.ts';
+import { Reloadable } from './settings/reloadable.ts';
 import { type ServerOptions, serverOptions } from './server-options.ts';
-import { Packing } from './writers/write-batches.ts';
+import { WriteBatches } from './writers/write-batches.ts';
 import { type Stages, pipeline } from './pipeline.ts';
 import { PendingTotal } from './model/pending-total.ts';
 import { reader } from './readers/reader.ts';
 import type { Connection } from './model/session.ts';
 import { shutdownOf, signalOrElse, signalsOf } from './shutdown.ts';
-import { Tally } from './operate/drain-tally.ts';
+import { DrainTally } from './operate/drain-tally.ts';
 import { vanished } from './os/tcp-table.ts';
 import { TurnShare } from './readers/turn-share.ts';
-import { Trouble } from './outside-failures.ts';
-import { Turn } from './writers/flush-timing.ts';
+import { OutsideFailures } from './outside-failures.ts';
+import { FlushTiming } from './writers/flush-timing.ts';
 import { type Outflow, writer } from './writers/writer.ts';
 
 /**
@@ -51,14 +51,14 @@ import { type Outflow, writer } from './writers/writer.ts';
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
     const settings = withinCapacity(serverOptions(options));
-    const trouble = new Trouble();
+    const trouble = new OutsideFailures();
     const watched$ = trouble.in(signalsOf(settings.shutdown$));
     const { drain$: signal$, deadline$ } = shutdownOf(
       signalOrElse(watched$, trouble.came$),
       settings.drainTimeout,
     );
     const reload$ = trouble.in(settings.reload$ ?? EMPTY);
-    const tally = new Tally();
+    const tally = new DrainTally();
     const whole = new PendingTotal(settings.maxPendingTotal);
     if (settings.meter !== undefined) out.add(settings.meter.attach(tally.open, whole));
     const tell = (event: ServerEvent) => {
@@ -87,8 +87,8 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
 
     const outflow: Outflow = {
       whole,
-      turn: new Turn(whole),
-      packing: new Packing(),
+      turn: new FlushTiming(whole),
+      packing: new WriteBatches(),
       depart: (session, reason) => {
         tally.depart(session, reason);
         settings.meter?.depart(session);
@@ -141,7 +141,7 @@ function credentialsOf(
 ): Observable<Credentials> {
   if (tlsCert === undefined || tlsKey === undefined) return NEVER;
   const files = { tlsCert, tlsKey, tlsCa };
-  const loaded = new Loaded('certificates', (before?: Credentials) =>
+  const loaded = new Reloadable('certificates', (before?: Credentials) =>
     readCredentials(files, readerAfter(before)),
   );
   const doubtsOf = (credentials: Credentials) => doubtsAbout(files, credentials, Date.now());
@@ -166,7 +166,7 @@ function admissionOf(
       throw new AccountsError(`${file}: no accounts, where there were ${before.size}`);
     return found;
   };
-  const accounts = new Loaded('accounts', load, ({ size }) => size);
+  const accounts = new Reloadable('accounts', load, ({ size }) => size);
   const doubtsOf = ({ size }: Accounts) =>
     size > 0 ? [] : [`${file}: no accounts: ${guests ? 'a guest may take any name' : 'nobody can log in'}`];
   life.add(accounts.keep({ reload$, doubtsAbout: doubtsOf, tell }));

@@ -1,5 +1,5 @@
 import { type Observable, map } from 'rxjs';
-import { Attempts } from '../lib/admission/wrong-logins.ts';
+import { WrongLogins } from '../lib/admission/wrong-logins.ts';
 import { reader } from '../lib/readers/reader.ts';
 import type { Session } from '../lib/model/session.ts';
 import { anyTime, inVirtualTime, peer } from './marbles.ts';
@@ -76,7 +76,7 @@ describe.each([
   it('wrong logins are forgotten no sooner, and no later', () => {
     let now = 0;
     jest.spyOn(performance, 'now').mockImplementation(() => now);
-    const attempts = new Attempts();
+    const attempts = new WrongLogins();
     for (let attempt = 0; attempt < 10; attempt += 1) attempts.note('192.0.2.1');
     setClock(by);
     expect(attempts.exhausted('192.0.2.1')).toBe(true);

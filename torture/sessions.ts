@@ -6,9 +6,9 @@ import { PendingTotal } from '../lib/model/pending-total.ts';
 import { reader } from '../lib/readers/reader.ts';
 import { pipeline } from '../lib/pipeline.ts';
 import { Session } from '../lib/model/session.ts';
-import { Packing } from '../lib/writers/write-batches.ts';
+import { WriteBatches } from '../lib/writers/write-batches.ts';
 import { TurnShare } from '../lib/readers/turn-share.ts';
-import { Turn } from '../lib/writers/flush-timing.ts';
+import { FlushTiming } from '../lib/writers/flush-timing.ts';
 import { writer } from '../lib/writers/writer.ts';
 
 /**
@@ -36,8 +36,8 @@ async function measure(count: number): Promise<string> {
   const whole = new PendingTotal(settings.maxPendingTotal);
   const outflow = {
     whole,
-    turn: new Turn(whole),
-    packing: new Packing(),
+    turn: new FlushTiming(whole),
+    packing: new WriteBatches(),
     depart: () => (left += 1),
     surprise: () => {},
   };

@@ -11,11 +11,11 @@ import {
   timer,
 } from 'rxjs';
 import { type Accounts, splitAccount } from './accounts.ts';
-import { Attempts } from './wrong-logins.ts';
+import { WrongLogins } from './wrong-logins.ts';
 import { NEWLINE, detach } from '../model/bytes.ts';
 import type { Denial, SessionEvent, Verdict } from '../model/events.ts';
-import { Limiter } from './task-limit.ts';
-import type { Loaded } from '../settings/reloadable.ts';
+import { TaskLimit } from './task-limit.ts';
+import type { Reloadable } from '../settings/reloadable.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
 import { isForeign } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
@@ -57,7 +57,7 @@ const POSING: Denial = {
  * @param guests whether names that have no account come in without a password
  */
 export function admission(
-  accounts: Loaded<Accounts>,
+  accounts: Reloadable<Accounts>,
   guests: boolean,
 ): (session: Session) => MonoTypeOperatorFunction<SessionEvent> {
   const gate = new Gate(accounts, guests);
@@ -188,12 +188,12 @@ class Login {
 
 /** What all sessions share: the accounts, and the bounds of trying them. */
 class Gate {
-  readonly #accounts: Loaded<Accounts>;
+  readonly #accounts: Reloadable<Accounts>;
   readonly #guests: boolean;
-  readonly #hashing = new Limiter(RUNNING, WAITING);
-  readonly #attempts = new Attempts();
+  readonly #hashing = new TaskLimit(RUNNING, WAITING);
+  readonly #wrongLogins = new WrongLogins();
 
-  constructor(accounts: Loaded<Accounts>, guests: boolean) {
+  constructor(accounts: Reloadable<Accounts>, guests: boolean) {
     this.#accounts = accounts;
     this.#guests = guests;
   }
@@ -222,18 +222,18 @@ class Gate {
     if (password === undefined) {
       const accounts = this.#accounts.value;
       if (this.#guests && !accounts.has(name)) return soon(accounts.hasLookalike(name) ? POSING : 'guest');
-      this.#attempts.note(address);
+      this.#wrongLogins.note(address);
       return deny('log in with <name>:<password>', last);
     }
     const exhausted = () => deny('too many wrong logins from your address, try again later', true);
-    if (this.#attempts.exhausted(address)) return exhausted();
+    if (this.#wrongLogins.exhausted(address)) return exhausted();
     if (this.#hashing.full) return soon(BUSY);
     const check = async () => {
       // Many may have been wrong while this one waited.
-      if (this.#attempts.exhausted(address)) return undefined;
+      if (this.#wrongLogins.exhausted(address)) return undefined;
       const right = await this.#accounts.value.check(name, password);
       // Counted here, because whoever hangs up does not wait for the answer.
-      if (!right) this.#attempts.note(address);
+      if (!right) this.#wrongLogins.note(address);
       return right;
     };
     return this.#hashing.run(check).pipe(

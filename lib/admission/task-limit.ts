@@ -1,7 +1,7 @@
 import { EMPTY, Observable, Subject, catchError, defer, from, mergeMap, tap } from 'rxjs';
 
 /** Runs at most so many tasks at a time; as many more wait as may. */
-export class Limiter {
+export class TaskLimit {
   readonly #tasks$ = new Subject<Observable<unknown>>();
   readonly #mostWaiting: number;
   #waiting = 0;

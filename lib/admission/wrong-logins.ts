@@ -13,7 +13,7 @@ const MOST = 10_000;
  * Wrong logins by host, for those that have too many of them. All connections without an address, such as
  * those of a Unix socket, count as one.
  */
-export class Attempts {
+export class WrongLogins {
   /** When the last wrong try of each will be forgotten, in ms; in the order of their last tries. */
   readonly #forgotten = new Map<string, number>();
 

@@ -8,7 +8,7 @@ import * as protocol from '../protocol/wire.ts';
 import type { EndReason, ErrorCode } from '../protocol/wire.ts';
 import { Roster, type Seat } from './roster.ts';
 import { Routes } from './routes.ts';
-import { scatter } from './emit-each.ts';
+import { emitEach } from './emit-each.ts';
 import type { Session } from '../model/session.ts';
 import { abbreviate, defang, trim } from '../protocol/text.ts';
 
@@ -95,7 +95,7 @@ export function broker(
   return (events$) => {
     const desk = new Broker(options, tell);
     return events$.pipe(
-      scatter((event, emit) => {
+      emitEach((event, emit) => {
         desk.handle(event, emit);
       }),
     );

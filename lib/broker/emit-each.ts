@@ -5,7 +5,7 @@ import { Observable, type OperatorFunction } from 'rxjs';
  * On the hot path it stands where `mergeMap(value => [...])` would make an array and an inner Observable for
  * every value. What `project` throws becomes the error of the result.
  */
-export function scatter<T, R>(
+export function emitEach<T, R>(
   project: (value: T, emit: (result: R) => void) => void,
 ): OperatorFunction<T, R> {
   return (source) =>

@@ -3,7 +3,7 @@ import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 
 /** The connections that are open, and how the drain goes that ends them. */
-export class Tally {
+export class DrainTally {
   readonly #open = new Set<Session>();
   #began = 0;
   #sessions = 0;

@@ -33,7 +33,7 @@ interface Kind<C extends string> {
  * Keeps a flood of the like from being told one by one: some of a kind are, and of one place fewer than that,
  * and then how many more there were. What is remembered is bounded, however many places there are.
  */
-export class Crowd<C extends string = never> {
+export class LogFlood<C extends string = never> {
   readonly #kinds = new Map<string, Kind<C>>();
   readonly #more: (kind: string, place: string | undefined, sum: Sum<C>) => void;
 

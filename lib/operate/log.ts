@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import type { AdminEvent } from './admin.ts';
 import { hostOf } from '../protocol/address.ts';
-import { Crowd } from './log-flood.ts';
+import { LogFlood } from './log-flood.ts';
 import { showAddress } from '../protocol/endpoint.ts';
 import type { ServerEvent } from '../model/server-events.ts';
 import type { LogFormat } from '../settings/options.ts';
@@ -54,17 +54,17 @@ const BY_OPERATOR: ReadonlySet<EndReason> = new Set<EndReason>(['shutdown', 'dea
  * Writes the events that it is given, but sums up floods of what peers can bring about as often as they like.
  */
 export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
-  const joined = new Crowd((_kind, address, { count }) => {
+  const joined = new LogFlood((_kind, address, { count }) => {
     log.info({ event: 'joined', address, count }, `${count} more joined${from(address)}`);
   });
-  const refused = new Crowd((code, address, { count }) => {
+  const refused = new LogFlood((code, address, { count }) => {
     log.info({ event: 'refused', code, address, count }, `refused ${count} more${from(address)}: ${code}`);
   });
-  const bugs = new Crowd((_kind, address, { count }) => {
+  const bugs = new LogFlood((_kind, address, { count }) => {
     log.error({ event: 'bug', address, count }, `a bug ended ${count} more sessions${from(address)}`);
   });
   const leavers = () =>
-    new Crowd<'accepted' | 'delivered' | 'abandoned'>((reason, address, { count, counts }) => {
+    new LogFlood<'accepted' | 'delivered' | 'abandoned'>((reason, address, { count, counts }) => {
       log[levelOf(reason, counts.abandoned)](
         { event: 'left', reason, address, count, ...counts },
         `${count} more left${from(address)} (${reason}): ${list(counts)}`,

@@ -1,7 +1,7 @@
 import { type Piece, overlong } from './lines.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
-import type { Throttle } from './line-rate.ts';
+import type { LineRate } from './line-rate.ts';
 import type { Rank, TurnShare, Worker } from './turn-share.ts';
 
 /** Bytes that are soon let in: what somebody types. */
@@ -18,23 +18,23 @@ export interface Beyond {
  * Lets the lines of a session into the pipeline: none while it is held, and no more in a turn of the event
  * loop than is fair. What is beyond takes as many of the lines as it has room for, and gives the others back.
  */
-export class Inlet implements Worker {
+export class InputGate implements Worker {
   readonly #session: Session;
   readonly #beyond: Beyond;
   readonly #share: TurnShare;
-  #throttle: Throttle | undefined;
+  #rate: LineRate | undefined;
   #waiting: Piece[] = [];
   /** Bytes of them. */
   #bytes = 0;
-  /** Bytes at their head that the throttle has admitted already. */
+  /** Bytes at their head that the rate has admitted already. */
   #admitted = 0;
   #isPassing = false;
   #isGivenBack = false;
   #end: EndReason | undefined;
 
-  constructor(session: Session, throttle: Throttle | undefined, share: TurnShare, beyond: Beyond) {
+  constructor(session: Session, rate: LineRate | undefined, share: TurnShare, beyond: Beyond) {
     this.#session = session;
-    this.#throttle = throttle;
+    this.#rate = rate;
     this.#share = share;
     this.#beyond = beyond;
   }
@@ -82,9 +82,9 @@ export class Inlet implements Worker {
 
   /** Nothing more will be read: what waits is not to be slowed for its rate. */
   stop(): void {
-    const throttle = this.#throttle;
-    this.#throttle = undefined;
-    throttle?.release();
+    const rate = this.#rate;
+    this.#rate = undefined;
+    rate?.release();
   }
 
   /** Lets in a piece though the session is held. */
@@ -140,8 +140,8 @@ export class Inlet implements Worker {
 
   /** How much of `block` may go on. */
   #admit(block: Buffer): number {
-    if (this.#throttle === undefined) return block.length;
-    if (this.#admitted === 0) return this.#throttle.admit(block);
+    if (this.#rate === undefined) return block.length;
+    if (this.#admitted === 0) return this.#rate.admit(block);
     const end = Math.min(this.#admitted, block.length);
     this.#admitted -= end;
     return end;

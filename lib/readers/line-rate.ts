@@ -6,7 +6,7 @@ import type { Session } from '../model/session.ts';
  * Slows a session that sends more lines than it may: it is held until it is back within its rate, and loses
  * nothing. A second's worth may come at once.
  */
-export class Throttle {
+export class LineRate {
   readonly #session: Session;
   readonly #rate: number;
   /** ms of the rate that each line uses up. */

@@ -10,12 +10,12 @@ import {
 } from 'rxjs';
 import type { SessionEvent } from '../model/events.ts';
 import type { Latency } from '../model/latency.ts';
-import { Inlet } from './input-gate.ts';
+import { InputGate } from './input-gate.ts';
 import { type Piece, lines, overlong } from './lines.ts';
 import { Opening } from './opening.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Intake, Session } from '../model/session.ts';
-import { Throttle } from './line-rate.ts';
+import { LineRate } from './line-rate.ts';
 import type { TurnShare } from './turn-share.ts';
 
 export interface ReaderOptions {
@@ -63,7 +63,7 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   readonly #session: Session;
   readonly #options: ReaderOptions;
   readonly #out: Subscriber<SessionEvent>;
-  readonly #inlet: Inlet;
+  readonly #gate: InputGate;
   #input: Subscription | undefined;
   /** Due if no login comes. */
   #login: Subscription | undefined;
@@ -74,12 +74,12 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
     this.#session = session;
     this.#options = options;
     this.#out = out;
-    const throttle = options.maxRate > 0 ? new Throttle(session, options.maxRate) : undefined;
-    this.#inlet = new Inlet(session, throttle, share, this);
+    const rate = options.maxRate > 0 ? new LineRate(session, options.maxRate) : undefined;
+    this.#gate = new InputGate(session, rate, share, this);
   }
 
   get waiting(): number {
-    return this.#inlet.waiting;
+    return this.#gate.waiting;
   }
 
   begin(): void {
@@ -99,16 +99,16 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   next(piece: Piece): void {
     if (this.#silence !== undefined) this.#heard = performance.now();
     if (this.#options.latency !== undefined) this.#session.readAt = performance.now();
-    this.#inlet.push(piece);
+    this.#gate.push(piece);
   }
 
   error(failure: unknown): void {
-    if (failure instanceof SessionFailure) this.#inlet.end(failure.reason);
+    if (failure instanceof SessionFailure) this.#gate.end(failure.reason);
     else this.#out.error(failure);
   }
 
   complete(): void {
-    this.#inlet.end('eof');
+    this.#gate.end('eof');
   }
 
   /** What the inlet lets in. */
@@ -134,27 +134,27 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
 
   resume(): void {
     this.#later(() => {
-      this.#inlet.resume();
+      this.#gate.resume();
     });
   }
 
   takeBack(lines: Buffer): void {
-    this.#inlet.takeBack(lines);
+    this.#gate.takeBack(lines);
   }
 
   stop(): void {
-    this.#inlet.stop();
+    this.#gate.stop();
   }
 
   letIn(): void {
-    this.#inlet.letIn();
+    this.#gate.letIn();
   }
 
   unsubscribe(): void {
     this.#input?.unsubscribe();
     this.#login?.unsubscribe();
     this.#silence?.unsubscribe();
-    this.#inlet.close();
+    this.#gate.close();
     this.#session.discard();
   }
 

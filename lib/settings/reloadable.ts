@@ -11,11 +11,11 @@ export interface Upkeep<T> {
   readonly tell: (event: ServerEvent) => void;
 }
 
-type Reloadable = Extract<ServerEvent, { type: 'reloaded' }>['what'];
+type ReloadedFiles = Extract<ServerEvent, { type: 'reloaded' }>['what'];
 
 /** What was read from a file, and can be read again: if that fails it stays as it was. */
-export class Loaded<T> {
-  readonly #what: Reloadable;
+export class Reloadable<T> {
+  readonly #what: ReloadedFiles;
   readonly #load: (before: T | undefined) => T;
   readonly #count: (value: T) => number | undefined;
   readonly #values: BehaviorSubject<T>;
@@ -26,7 +26,7 @@ export class Loaded<T> {
    * @param count how many there are of them, if they are counted
    */
   constructor(
-    what: Reloadable,
+    what: ReloadedFiles,
     load: (before: T | undefined) => T,
     count: (value: T) => number | undefined = () => undefined,
   ) {

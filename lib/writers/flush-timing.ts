@@ -12,7 +12,7 @@ const ENDS_PER_TURN = 2048;
  * wait, and the turn brought them more, they wait another one: a line to a thousand recipients is a thousand
  * system calls, and so are a hundred such lines that go out together.
  */
-export class Turn {
+export class FlushTiming {
   readonly #whole: { readonly bytes: number };
   #due: (() => void)[] = [];
   #began = 0;

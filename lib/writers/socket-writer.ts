@@ -1,8 +1,8 @@
-import { Ledger } from './unacknowledged.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 import type { Write } from './write-batches.ts';
 import type { Session } from '../model/session.ts';
 import { unacknowledgedNow } from '../os/tcp-table.ts';
-import { Watch } from './stall-watch.ts';
+import { StallWatch } from './stall-watch.ts';
 import { untaken } from '../os/write-queue.ts';
 
 /** Why a connection is written to no more. */
@@ -13,11 +13,11 @@ export type Failure = 'slow-consumer' | 'reset' | 'internal-error';
  * with what the operating system has taken, and takes back what that could not deliver when the connection is
  * cut off or breaks.
  */
-export class Outlet {
+export class SocketWriter {
   readonly #session: Session;
   readonly #timeout: number;
   readonly #isTolerable: () => boolean;
-  readonly #ledger = new Ledger();
+  readonly #unacknowledged = new Unacknowledged();
   #failure: Failure | undefined;
   /** Writes that the socket has not reported back about. */
   #outstanding = 0;
@@ -27,7 +27,7 @@ export class Outlet {
   /**
    * Whether the ledger has nothing but what had not arrived when the system was asked, in the present wait.
    */
-  #isLedgerTrue = false;
+  #isUnacknowledgedTrue = false;
 
   /**
    * @param timeout ms that a peer may take nothing while something waits for it
@@ -39,7 +39,7 @@ export class Outlet {
     this.#isTolerable = isTolerable;
     // It comes once, and `once` would cost each connection a wrapper for that.
     session.socket.on('close', () => {
-      if (this.#isLedgerTrue && this.isStuck) this.#takeBack(Infinity);
+      if (this.#isUnacknowledgedTrue && this.isStuck) this.#takeBack(Infinity);
       this.fail('reset');
     });
   }
@@ -56,7 +56,7 @@ export class Outlet {
 
   /** Whether messages were written of which nobody knows yet that they have arrived. */
   get isAtRisk(): boolean {
-    return this.#ledger.messages > 0;
+    return this.#unacknowledged.messages > 0;
   }
 
   /** Messages that will have been delivered if a write that is still under way goes through. */
@@ -73,7 +73,7 @@ export class Outlet {
     if (socket.destroyed) this.fail('reset');
     if (this.#failure !== undefined) return false;
     this.#outstanding += 1;
-    this.#ledger.note(size, count);
+    this.#unacknowledged.note(size, count);
     if (parts.length > 1) socket.cork();
     for (const [index, part] of parts.entries()) {
       socket.write(part, index === parts.length - 1 ? this.#onWritten : undefined);
@@ -90,17 +90,17 @@ export class Outlet {
       return true;
     }
     this.#inFlight = count;
-    this.#isLedgerTrue = false;
+    this.#isUnacknowledgedTrue = false;
     return new Promise((resolve) => {
       const onLook = (bytes: number) => {
-        this.#ledger.keep(bytes);
-        this.#isLedgerTrue = true;
+        this.#unacknowledged.keep(bytes);
+        this.#isUnacknowledgedTrue = true;
       };
       const onStuck = () => {
         this.fail('slow-consumer');
       };
       const isTolerable = this.#isTolerable;
-      const watch = new Watch(this.#session, this.#timeout, { isTolerable, onLook, onStuck });
+      const watch = new StallWatch(this.#session, this.#timeout, { isTolerable, onLook, onStuck });
       this.#settle = (taken) => {
         watch.stop();
         this.#settle = undefined;
@@ -112,7 +112,7 @@ export class Outlet {
   /** Writes the last words and half-closes. */
   end(lastWords: string): void {
     // A FIN is acknowledged like a byte.
-    this.#ledger.note(Buffer.byteLength(lastWords) + 1, 0, true);
+    this.#unacknowledged.note(Buffer.byteLength(lastWords) + 1, 0, true);
     this.#session.socket.end(lastWords);
   }
 
@@ -144,10 +144,10 @@ export class Outlet {
 
   /** Counts the messages among the last `bytes` bytes as not delivered. */
   #takeBack(bytes: number): number {
-    const lost = Math.min(this.#ledger.lastMessages(bytes), this.hoped);
+    const lost = Math.min(this.#unacknowledged.lastMessages(bytes), this.hoped);
     this.#session.delivered = this.hoped - lost;
     this.#inFlight = 0;
-    this.#isLedgerTrue = false;
+    this.#isUnacknowledgedTrue = false;
     return lost;
   }
 

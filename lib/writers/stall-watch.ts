@@ -23,7 +23,7 @@ export interface Watcher {
  * slowly but steadily would look dead for a minute. So the system is asked what was acknowledged, where
  * nothing else moves.
  */
-export class Watch {
+export class StallWatch {
   readonly #session: Session;
   readonly #timeout: number;
   readonly #watcher: Watcher;

@@ -14,7 +14,7 @@ const MARGIN = 2;
  * how many messages the last so many bytes held. It goes back as far as the kernel may hold bytes of a
  * connection.
  */
-export class Ledger {
+export class Unacknowledged {
   #pages = [{ bytes: 0, messages: 0 }];
   /** On all pages. */
   #bytes = 0;

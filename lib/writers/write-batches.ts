@@ -25,7 +25,7 @@ const LARGE = 16 * 1024;
  * a fan-out have the same payloads to be packed, one recipient after the other, so that the latest writes are
  * kept for a moment to serve again.
  */
-export class Packing {
+export class WriteBatches {
   #payloads: readonly Payload[] = [];
   #writes: readonly Write[] = [];
 

@@ -11,13 +11,13 @@ import { apart } from '../model/bytes.ts';
 import type { Payload } from '../model/events.ts';
 import { type Latency, Stopwatch } from '../model/latency.ts';
 import { lingeringClose } from './lingering-close.ts';
-import { Outlet } from './socket-writer.ts';
-import type { Packing } from './write-batches.ts';
+import { SocketWriter } from './socket-writer.ts';
+import type { WriteBatches } from './write-batches.ts';
 import type { PendingTotal } from '../model/pending-total.ts';
 import { type EndReason, closing, error } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 import { DISTANCE } from '../os/tcp-table.ts';
-import type { Turn } from './flush-timing.ts';
+import type { FlushTiming } from './flush-timing.ts';
 
 export interface WriterOptions {
   /**
@@ -52,8 +52,8 @@ export interface Outflow {
   /** What waits for all recipients together. */
   readonly whole: PendingTotal;
   /** How long small writes wait for more. */
-  readonly turn: Turn;
-  readonly packing: Packing;
+  readonly turn: FlushTiming;
+  readonly packing: WriteBatches;
   /** Hears of each recipient that is written to no more; the session's counts are final by then. */
   readonly depart: (session: Session, reason: EndReason) => void;
   /** Hears of what should not have happened while a recipient was served. */
@@ -82,7 +82,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
   readonly #options: WriterOptions;
   readonly #outflow: Outflow;
   readonly #backlog: Backlog;
-  readonly #outlet: Outlet;
+  readonly #socketWriter: SocketWriter;
   readonly #stopwatch: Stopwatch | undefined;
   #pending: Subscriber<Payload> | undefined;
   /** Bytes of the payloads that wait. */
@@ -97,7 +97,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#options = options;
     this.#outflow = outflow;
     this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
-    this.#outlet = new Outlet(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
+    this.#socketWriter = new SocketWriter(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
     this.#stopwatch = latency && new Stopwatch(latency);
   }
 
@@ -125,13 +125,13 @@ class Writing implements Observer<Payload>, Unsubscribable {
       this.#stopwatch?.take();
       let size = 0;
       for (const write of this.#outflow.packing.pack(batch)) {
-        const taken = this.#outlet.write(write);
+        const taken = this.#socketWriter.write(write);
         if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
         size += write.size;
         this.#unwritten -= write.size;
         this.#backlog.remove(write.cost);
       }
-      if (this.#outlet.failure !== undefined) this.#session.dismiss(this.#outlet.failure);
+      if (this.#socketWriter.failure !== undefined) this.#session.dismiss(this.#socketWriter.failure);
       end = batch.at(-1)?.end ?? end;
       // The loop would keep what was written until more comes, long enough for it to grow old: garbage that
       // dies young costs next to nothing, other garbage is collected by halting everything.
@@ -160,7 +160,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
 
   unsubscribe(): void {
     this.#backlog.clear();
-    if (this.#outlet.cut() > 0 && this.#reason === 'shutdown') this.#reason = 'deadline';
+    if (this.#socketWriter.cut() > 0 && this.#reason === 'shutdown') this.#reason = 'deadline';
     this.#outflow.depart(this.#session, this.#reason);
   }
 
@@ -177,14 +177,14 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#backlog.add(payload);
     this.#stopwatch?.arrive(payload);
     if (this.#unwritten >= SMALL) this.#goOn?.();
-    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#outlet.fail('slow-consumer');
-    this.#pending?.next(this.#outlet.isStuck ? this.#toKeep(payload) : payload);
+    if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#socketWriter.fail('slow-consumer');
+    this.#pending?.next(this.#socketWriter.isStuck ? this.#toKeep(payload) : payload);
   }
 
   /** What should not happen ends this session alone. */
   #fail(failure: unknown): void {
     this.#outflow.surprise(this.#session, failure);
-    this.#outlet.fail('internal-error');
+    this.#socketWriter.fail('internal-error');
     this.#session.dismiss('internal-error');
   }
 
@@ -205,13 +205,15 @@ class Writing implements Observer<Payload>, Unsubscribable {
 
   async #end(end: EndReason): Promise<void> {
     const { socket, accepted } = this.#session;
-    this.#reason = this.#outlet.failure ?? end;
-    this.#outlet.end(this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#outlet.hoped));
+    this.#reason = this.#socketWriter.failure ?? end;
+    this.#socketWriter.end(
+      this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#socketWriter.hoped),
+    );
     const { lingerTimeout, writeTimeout } = this.#options;
     const hangUp = (onItsWay: number) => {
-      if (this.#outlet.cut(onItsWay) > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
+      if (this.#socketWriter.cut(onItsWay) > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
     };
-    const isAtRisk = () => this.#outlet.isAtRisk;
+    const isAtRisk = () => this.#socketWriter.isAtRisk;
     // A slow consumer has had its time.
     const isGivenUp = this.#reason === 'slow-consumer';
     const takingTimeout = isGivenUp ? 0 : writeTimeout;

@@ -1,15 +1,15 @@
 import { Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { Attempts } from '../../lib/admission/wrong-logins.ts';
-import { Limiter } from '../../lib/admission/task-limit.ts';
+import { WrongLogins } from '../../lib/admission/wrong-logins.ts';
+import { TaskLimit } from '../../lib/admission/task-limit.ts';
 
 describe('wrong logins', () => {
-  const noteTen = (attempts: Attempts, address: string | undefined) => {
+  const noteTen = (attempts: WrongLogins, address: string | undefined) => {
     for (let count = 0; count < 10; count += 1) attempts.note(address);
   };
 
   it('exhaust an address at the tenth, and no other', () => {
-    const attempts = new Attempts();
+    const attempts = new WrongLogins();
     for (let count = 0; count < 10; count += 1) {
       expect(attempts.exhausted('10.0.0.1')).toBe(false);
       attempts.note('10.0.0.1');
@@ -24,7 +24,7 @@ describe('wrong logins', () => {
     const scheduler = new TestScheduler(() => {});
     const clock = jest.spyOn(performance, 'now').mockImplementation(() => scheduler.now());
     scheduler.run(({ cold }) => {
-      const attempts = new Attempts();
+      const attempts = new WrongLogins();
       noteTen(attempts, '10.0.0.1');
       const seen: boolean[] = [];
       cold('- 29998ms a 2ms b').subscribe(() => seen.push(attempts.exhausted('10.0.0.1')));
@@ -41,7 +41,7 @@ describe('wrong logins', () => {
   });
 
   it('of more addresses than are remembered push out the oldest', () => {
-    const attempts = new Attempts();
+    const attempts = new WrongLogins();
     noteTen(attempts, '10.0.0.1');
     for (let count = 0; count < 9999; count += 1) attempts.note(`10.1.${count >> 8}.${count & 255}`);
     expect(attempts.exhausted('10.0.0.1')).toBe(true);
@@ -52,7 +52,7 @@ describe('wrong logins', () => {
 
 describe('a limiter', () => {
   it('runs so many tasks at a time, in order, and spares what nobody waits for any more', async () => {
-    const limiter = new Limiter(2, 3);
+    const limiter = new TaskLimit(2, 3);
     const begun: number[] = [];
     const results: number[] = [];
     const gates = Array.from({ length: 5 }, () => new Subject<void>());
@@ -79,7 +79,7 @@ describe('a limiter', () => {
   });
 
   it('tells whoever asked of a task that failed, and goes on', async () => {
-    const limiter = new Limiter(1, 1);
+    const limiter = new TaskLimit(1, 1);
     const failure = new Error('out of memory');
     const heard: unknown[] = [];
     limiter.run(() => Promise.reject(failure)).subscribe({ error: (one: unknown) => heard.push(one) });

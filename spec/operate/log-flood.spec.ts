@@ -1,4 +1,4 @@
-import { Crowd, type Sum } from '../../lib/operate/log-flood.ts';
+import { LogFlood, type Sum } from '../../lib/operate/log-flood.ts';
 
 beforeEach(() => jest.useFakeTimers());
 
@@ -12,7 +12,7 @@ type Told = [kind: string, place: string | undefined, sum: Sum<'lost'>];
  */
 function crowdOf() {
   const sums: Told[] = [];
-  const crowd = new Crowd<'lost'>((...told) => sums.push(told));
+  const crowd = new LogFlood<'lost'>((...told) => sums.push(told));
   const tell = (kind: string, place: string, count: number, lost = 0) =>
     Array.from({ length: count }, () => crowd.hasRoom(kind, place, { lost })).filter(Boolean).length;
   return { crowd, sums, tell };

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { NEVER, concat, from, of } from 'rxjs';
 import { HostCount, hostOf } from '../../lib/protocol/address.ts';
-import { Attempts } from '../../lib/admission/wrong-logins.ts';
+import { WrongLogins } from '../../lib/admission/wrong-logins.ts';
 import { Roster } from '../../lib/broker/roster.ts';
 import { type Refuse, secure } from '../../lib/listeners/tls.ts';
 import { Session } from '../../lib/model/session.ts';
@@ -66,7 +66,7 @@ describe.each([
   });
 
   test('where wrong logins are', () => {
-    const attempts = new Attempts();
+    const attempts = new WrongLogins();
     for (let count = 0; count < 10; count += 1) attempts.note(addresses[count % addresses.length]);
     for (const address of addresses) expect(attempts.exhausted(address)).toBe(true);
     expect([attempts.exhausted(stranger), attempts.exhausted(undefined)]).toEqual([false, false]);

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Inlet } from '../../lib/readers/input-gate.ts';
+import { InputGate } from '../../lib/readers/input-gate.ts';
 import { overlong } from '../../lib/readers/lines.ts';
 import { Session } from '../../lib/model/session.ts';
-import { Throttle } from '../../lib/readers/line-rate.ts';
+import { LineRate } from '../../lib/readers/line-rate.ts';
 import { TurnShare } from '../../lib/readers/turn-share.ts';
 
 /** ms that the clock shows. */
@@ -45,8 +45,8 @@ function inlet({
   log = [],
 }: Options = {}) {
   const session = new Session(new PassThrough(), { through: 'test' });
-  const throttle = rate === undefined ? undefined : new Throttle(session, rate);
-  const made = new Inlet(session, throttle, share, {
+  const throttle = rate === undefined ? undefined : new LineRate(session, rate);
+  const made = new InputGate(session, throttle, share, {
     pass: (piece) => {
       if (piece === overlong) {
         log.push('overlong');

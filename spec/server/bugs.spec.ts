@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import { Meter } from '../../lib/index.ts';
-import { Packing } from '../../lib/writers/write-batches.ts';
+import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { Roster } from '../../lib/broker/roster.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -69,9 +69,9 @@ describe('a failure of the server while it serves a session', () => {
 
   it('while it writes to a recipient ends that one, and counts what it did not get', async () => {
     const { server, alice, bob, carol, goesOn } = await chat();
-    const packing = new Packing();
+    const packing = new WriteBatches();
     const pack = packing.pack.bind(packing);
-    jest.spyOn(Packing.prototype, 'pack').mockImplementation((payloads) => {
+    jest.spyOn(WriteBatches.prototype, 'pack').mockImplementation((payloads) => {
       if (payloads.some(({ bytes }) => bytes.includes('poison'))) fail();
       return pack(payloads);
     });

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { Duplex } from 'node:stream';
 import { NEVER, Subject, concat, of } from 'rxjs';
 import type { EndReason, ServerOptions } from '../../lib/index.ts';
-import { Packing } from '../../lib/writers/write-batches.ts';
+import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { Roster } from '../../lib/broker/roster.ts';
 import { DISTANCE } from '../../lib/os/tcp-table.ts';
 import { untaken } from '../../lib/os/write-queue.ts';
@@ -349,7 +349,7 @@ const rows: readonly Row[] = [
   {
     what: 'the server, as it fails while it writes to him',
     play: (scene) => {
-      jest.spyOn(Packing.prototype, 'pack').mockImplementationOnce(fail);
+      jest.spyOn(WriteBatches.prototype, 'pack').mockImplementationOnce(fail);
       scene.write(FEW);
     },
     ...{ reason: 'internal-error', abandoned: 'all', exit: 0 },

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { Backlog, costOf } from '../../lib/writers/backlog.ts';
 import type { Payload } from '../../lib/model/events.ts';
-import { Packing } from '../../lib/writers/write-batches.ts';
+import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { PendingTotal } from '../../lib/model/pending-total.ts';
 import { Session } from '../../lib/model/session.ts';
 import type { Peer } from '../support/peer.ts';
@@ -46,7 +46,7 @@ describe('what it costs that a payload waits', () => {
     const batch = [0, SMALL, SMALL, LARGE, 0, 300_000, SMALL, 20_000].map((size) => payload(from, size));
     for (const one of batch) backlog.add(one);
     expect(total.bytes).toBe(batch.reduce((sum, one) => sum + costOf(one), 0));
-    for (const { cost } of new Packing().pack(batch)) backlog.remove(cost);
+    for (const { cost } of new WriteBatches().pack(batch)) backlog.remove(cost);
     expect(backlog.bytes).toBe(0);
     expect(total.bytes).toBe(0);
   });

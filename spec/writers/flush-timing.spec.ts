@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Turn } from '../../lib/writers/flush-timing.ts';
+import { FlushTiming } from '../../lib/writers/flush-timing.ts';
 
 /** ms that the clock shows. */
 let now = 0;
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 /** Waits for the end of the turn in as many places as told, and counts how many heard of it. */
-function waiting(turn: Turn, places: number): { heard: number } {
+function waiting(turn: FlushTiming, places: number): { heard: number } {
   const count = { heard: 0 };
   for (let place = 0; place < places; place += 1) {
     turn.atEnd(() => {
@@ -26,7 +26,7 @@ function waiting(turn: Turn, places: number): { heard: number } {
 
 test('the wait of a few is over at the end of the turn, though more comes', async () => {
   const whole = { bytes: 100 };
-  const few = waiting(new Turn(whole), 3);
+  const few = waiting(new FlushTiming(whole), 3);
   whole.bytes += 100;
   expect(few.heard).toBe(0);
   await nextTurn();
@@ -35,7 +35,7 @@ test('the wait of a few is over at the end of the turn, though more comes', asyn
 
 test('that of many goes on while each turn brings more, and is over when one does not', async () => {
   const whole = { bytes: 100 };
-  const many = waiting(new Turn(whole), 100);
+  const many = waiting(new FlushTiming(whole), 100);
   for (let more = 0; more < 5; more += 1) {
     await nextTurn();
     expect(many.heard).toBe(0);
@@ -48,7 +48,7 @@ test('that of many goes on while each turn brings more, and is over when one doe
 
 test('that of many is over after a while, whatever comes', async () => {
   const whole = { bytes: 100 };
-  const many = waiting(new Turn(whole), 100);
+  const many = waiting(new FlushTiming(whole), 100);
   for (now = 1; many.heard === 0; now += 1) {
     whole.bytes += 1;
     await nextTurn();
@@ -59,7 +59,7 @@ test('that of many is over after a while, whatever comes', async () => {
 });
 
 test('each wait is one of its own', async () => {
-  const turn = new Turn({ bytes: 0 });
+  const turn = new FlushTiming({ bytes: 0 });
   const first = waiting(turn, 2);
   await nextTurn();
   const second = waiting(turn, 2);

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
-import { Ledger } from '../../lib/writers/unacknowledged.ts';
+import { Unacknowledged } from '../../lib/writers/unacknowledged.ts';
 import { sendBufferLimit } from '../../lib/os/send-buffer.ts';
 
 const MB = 2 ** 20;
 
 describe('a ledger', () => {
   it('counts the messages that the last bytes reach into, and never too few', () => {
-    const ledger = new Ledger();
+    const ledger = new Unacknowledged();
     ledger.note(60_000, 600);
     ledger.note(8192, 3);
     ledger.note(50, 0);
@@ -19,7 +19,7 @@ describe('a ledger', () => {
   });
 
   it('takes no message for lost with last words that stand apart', () => {
-    const ledger = new Ledger();
+    const ledger = new Unacknowledged();
     ledger.note(500, 5);
     ledger.note(30, 0, true);
     expect(ledger.lastMessages(30)).toBe(0);
@@ -28,7 +28,7 @@ describe('a ledger', () => {
 
   it('goes back 8 MiB however much was written, in whatever pieces', () => {
     for (const piece of [40, 5000, 70_000]) {
-      const ledger = new Ledger();
+      const ledger = new Unacknowledged();
       for (let written = 0; written < 64 * 2 ** 20; written += piece) ledger.note(piece, 1);
       const least = Math.floor((8 * 2 ** 20) / piece);
       expect(ledger.lastMessages(8 * 2 ** 20)).toBeGreaterThanOrEqual(least);
@@ -45,7 +45,7 @@ describe('what a ledger goes back', () => {
   it.each([4, 32])('is twice the %i MiB that the system may hold of a connection', (limit) => {
     jest.spyOn(fs, 'readFileSync').mockReturnValue(`4096\t16384\t${limit * MB}\n`);
     expect(sendBufferLimit()).toBe(limit * MB);
-    const ledger = new Ledger();
+    const ledger = new Unacknowledged();
     const piece = 70_000;
     for (let written = 0; written < 8 * limit * MB; written += piece) ledger.note(piece, 1);
     expect(ledger.lastMessages(2 * limit * MB)).toBeGreaterThanOrEqual(Math.floor((2 * limit * MB) / piece));

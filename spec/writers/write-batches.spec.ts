@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from '../support/random.ts';
 import type { Payload } from '../../lib/model/events.ts';
 import { costOf } from '../../lib/writers/backlog.ts';
-import { Packing } from '../../lib/writers/write-batches.ts';
+import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { Session } from '../../lib/model/session.ts';
 
 const from = new Session(new PassThrough(), { through: 'test' });
@@ -23,7 +23,7 @@ test('writes hold what was packed, whole and in order', () => {
   fc.assert(
     fc.property(sizes, (given) => {
       const payloads = given.map((size, index) => payload(size, index));
-      const writes = new Packing().pack(payloads);
+      const writes = new WriteBatches().pack(payloads);
       const packed = writes.flatMap(({ parts }) => parts);
       expect(Buffer.concat(packed).equals(Buffer.concat(payloads.map(({ bytes }) => bytes)))).toBe(true);
       for (const { parts, size } of writes) {
@@ -43,7 +43,7 @@ test('writes count the messages that they hold', () => {
     payload(100 * KIB, 8),
     payload(5, 16),
   ];
-  const writes = new Packing().pack(payloads);
+  const writes = new WriteBatches().pack(payloads);
   expect(writes.map(({ count, size }) => ({ count, size }))).toEqual([
     { count: 1 + 2 + 4, size: 200 * KIB + 30 },
     { count: 8 + 16, size: 100 * KIB + 5 },
@@ -52,20 +52,20 @@ test('writes count the messages that they hold', () => {
 
 test('small payloads are copied together, large ones are not copied', () => {
   const large = payload(20 * KIB);
-  const [write] = new Packing().pack([payload(1), payload(2), large, payload(3)]);
+  const [write] = new WriteBatches().pack([payload(1), payload(2), large, payload(3)]);
   expect(write?.parts.map(({ length }) => length)).toEqual([3, 20 * KIB, 3]);
   expect(write?.parts[1]).toBe(large.bytes);
 });
 
 test('a payload alone is not copied', () => {
   const only = payload(7);
-  expect(new Packing().pack([only])).toEqual([
+  expect(new WriteBatches().pack([only])).toEqual([
     { parts: [only.bytes], size: 7, count: 1, cost: costOf(only) },
   ]);
 });
 
 test('the same payloads for the next recipient are the same writes, others are not', () => {
-  const packing = new Packing();
+  const packing = new WriteBatches();
   const [one, two] = [payload(7), payload(7)];
   const writes = packing.pack([one, two]);
   expect(packing.pack([one, two])).toBe(writes);
@@ -74,7 +74,7 @@ test('the same payloads for the next recipient are the same writes, others are n
 });
 
 test('writes outlive that the payloads are cleared, and are forgotten after the turn', async () => {
-  const packing = new Packing();
+  const packing = new WriteBatches();
   const batch = [payload(7), payload(8)];
   const again = [...batch];
   const writes = packing.pack(batch);

@@ -3,10 +3,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, type Subscription, groupBy, mergeMap } from 'rxjs';
 import type { Payload } from '../../lib/model/events.ts';
-import { Packing } from '../../lib/writers/write-batches.ts';
+import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { PendingTotal } from '../../lib/model/pending-total.ts';
 import { Session } from '../../lib/model/session.ts';
-import { Turn } from '../../lib/writers/flush-timing.ts';
+import { FlushTiming } from '../../lib/writers/flush-timing.ts';
 import { writer } from '../../lib/writers/writer.ts';
 import { until } from '../support/until.ts';
 
@@ -37,8 +37,8 @@ function stuck() {
   const whole = new PendingTotal(Infinity);
   const outflow = {
     whole,
-    turn: new Turn(whole),
-    packing: new Packing(),
+    turn: new FlushTiming(whole),
+    packing: new WriteBatches(),
     depart: () => {},
     surprise: () => {},
   };
