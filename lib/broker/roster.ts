@@ -11,6 +11,9 @@ export interface Seat {
   readonly session: Session | undefined;
 }
 
+/** Places for counts of logins: enough that two names seldom share one. */
+const LOGIN_COUNTS = 4096;
+
 /** Who is here. The broker owns it and nobody else looks. */
 export class Roster {
   readonly #sessions = new Set<Session>();
@@ -18,7 +21,8 @@ export class Roster {
   /** In the order of login. */
   readonly #named = new Map<string, { session: Session | undefined }>();
   readonly #lookalikes = new Lookalikes(this.#named);
-  #logins = 0;
+  /** Logins of the names that fall on each place. */
+  readonly #logins = new Uint32Array(LOGIN_COUNTS);
   /** What `/who` is told, as long as nobody comes or goes. */
   #who: string | undefined;
 
@@ -27,9 +31,14 @@ export class Roster {
     return this.#sessions.size;
   }
 
-  /** Logins so far: who was missing before one may be here after it. */
-  get logins(): number {
-    return this.#logins;
+  /**
+   * A number that grows with each login of one of those names: who was missing before may be here after it.
+   * Rarely it grows with the login of another name.
+   */
+  loginsOf(names: readonly string[]): number {
+    let logins = 0;
+    for (const name of names) logins += this.#logins[placeOf(name)] ?? 0;
+    return logins;
   }
 
   /** The answer to `/who`, in a line of at most `limit` bytes, which is the same with each call. */
@@ -70,7 +79,8 @@ export class Roster {
     session.name = name;
     this.#named.set(name, { session });
     this.#lookalikes.add(name);
-    this.#logins += 1;
+    const place = placeOf(name);
+    this.#logins[place] = (this.#logins[place] ?? 0) + 1;
     this.#who = undefined;
   }
 
@@ -86,4 +96,11 @@ export class Roster {
     this.#lookalikes.remove(name);
     this.#who = undefined;
   }
+}
+
+/** Where logins of that name are counted. */
+function placeOf(name: string): number {
+  let hash = 0;
+  for (let index = 0; index < name.length; index += 1) hash = (31 * hash + name.charCodeAt(index)) | 0;
+  return (hash >>> 0) % LOGIN_COUNTS;
 }
