@@ -27,7 +27,6 @@ import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';
 import { Reloadable } from './settings/reloadable.ts';
 import { type ServerOptions, serverOptions } from './server-options.ts';
-import { WriteBatches } from './writers/write-batches.ts';
 import { type Stages, pipeline } from './pipeline.ts';
 import { PendingTotal } from './model/pending-total.ts';
 import { reader } from './readers/reader.ts';
@@ -37,8 +36,8 @@ import { DrainTally } from './operate/drain-tally.ts';
 import { vanished } from './os/tcp-table.ts';
 import { TurnShare } from './readers/turn-share.ts';
 import { OutsideFailures } from './outside-failures.ts';
-import { FlushTiming } from './writers/flush-timing.ts';
-import { type Outflow, writer } from './writers/writer.ts';
+import { Outflow } from './writers/outflow.ts';
+import { writer } from './writers/writer.ts';
 
 /**
  * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a
@@ -58,16 +57,16 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       settings.drainTimeout,
     );
     const reload$ = trouble.in(settings.reload$ ?? EMPTY);
-    const tally = new DrainTally();
-    const whole = new PendingTotal(settings.maxPendingTotal);
-    if (settings.meter !== undefined) out.add(settings.meter.attach(tally.open, whole));
+    const drainTally = new DrainTally();
+    const pendingTotal = new PendingTotal(settings.maxPendingTotal);
+    if (settings.meter !== undefined) out.add(settings.meter.attach(drainTally.open, pendingTotal));
     const tell = (event: ServerEvent) => {
       out.next(event);
     };
 
     const { connections$ = EMPTY } = settings;
     const credentials$ = credentialsOf({ ...settings, reload$ }, tell, out);
-    const arrivals$ = entrance(settings, credentials$, () => tally.open.size, tell);
+    const arrivals$ = entrance(settings, credentials$, () => drainTally.open.size, tell);
     // The program's own come first: what they are called is theirs.
     const own$ = trouble.in(
       connections$.pipe(map((connection) => enter(connection, { through: 'in-process' }))),
@@ -75,22 +74,19 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const sessions$ = merge(own$, arrivals$).pipe(
       takeUntil(signal$),
       tap((session) => {
-        tally.arrive(session);
+        drainTally.arrive(session);
       }),
     );
     const beginDrain = () => {
-      tally.begin();
-      tell({ type: 'draining', sessions: tally.open.size, deadline: settings.drainTimeout });
+      drainTally.begin();
+      tell({ type: 'draining', sessions: drainTally.open.size, deadline: settings.drainTimeout });
       // What is let in late is to be delivered too.
-      return lastIntake(tally.open, whole, settings.drainTimeout / 2);
+      return lastIntake(drainTally.open, pendingTotal, settings.drainTimeout / 2);
     };
 
-    const outflow: Outflow = {
-      whole,
-      turn: new FlushTiming(whole),
-      packing: new WriteBatches(),
+    const outflow = new Outflow(pendingTotal, {
       depart: (session, reason) => {
-        tally.depart(session, reason);
+        drainTally.depart(session, reason);
         settings.meter?.depart(session);
         const { name, remote, accepted, delivered, abandoned } = session;
         tell({ type: 'left', name, remote, reason, accepted, delivered, abandoned });
@@ -98,7 +94,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       surprise: ({ name, remote }, failure) => {
         tell({ type: 'bug', name, remote, failure });
       },
-    };
+    });
     const share = new TurnShare();
     const latency = settings.meter?.latency;
     const read = { ...settings, latency };
@@ -113,7 +109,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     out.add(
       interval(SWEEP)
         .pipe(
-          exhaustMap(() => vanished(tally.open)),
+          exhaustMap(() => vanished(drainTally.open)),
           concatMap((sessions) => sessions),
         )
         .subscribe((session) => {
@@ -122,7 +118,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     );
     return concat(
       run$,
-      defer(() => of<ServerEvent>({ type: 'drained', report: tally.report() })),
+      defer(() => of<ServerEvent>({ type: 'drained', report: drainTally.report() })),
       defer(() => trouble.outcome()),
     ).subscribe(out);
   }).pipe(tap((event) => options.meter?.observe(event)));

@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import type { Delivery, SessionEvent } from '../lib/model/events.ts';
-import type { Session } from '../lib/model/session.ts';
+import { NO_INTAKE, type Session } from '../lib/model/session.ts';
 import { peer, show, theBroker } from './marbles.ts';
 
 /** A broker, and what of their lines it has given back to those who wrote them. */
@@ -21,12 +21,12 @@ function desk(names: readonly string[]) {
   const sessions = names.map(login);
   const alice = login('alice');
   let back = '';
-  alice.intake = {
-    ...alice.intake,
+  alice.attach({
+    ...NO_INTAKE,
     takeBack: (lines) => {
       back += lines.toString();
     },
-  };
+  });
   deliveries.length = 0;
   return {
     alice,

@@ -6,9 +6,8 @@ import { PendingTotal } from '../lib/model/pending-total.ts';
 import { reader } from '../lib/readers/reader.ts';
 import { pipeline } from '../lib/pipeline.ts';
 import { Session } from '../lib/model/session.ts';
-import { WriteBatches } from '../lib/writers/write-batches.ts';
 import { TurnShare } from '../lib/readers/turn-share.ts';
-import { FlushTiming } from '../lib/writers/flush-timing.ts';
+import { Outflow } from '../lib/writers/outflow.ts';
 import { writer } from '../lib/writers/writer.ts';
 
 /**
@@ -33,14 +32,10 @@ const settings = serverOptions({ maxConnections: 1_000_000, lingerTimeout: 0 });
 
 async function measure(count: number): Promise<string> {
   const sessions$ = new Subject<Session>();
-  const whole = new PendingTotal(settings.maxPendingTotal);
-  const outflow = {
-    whole,
-    turn: new FlushTiming(whole),
-    packing: new WriteBatches(),
+  const outflow = new Outflow(new PendingTotal(settings.maxPendingTotal), {
     depart: () => (left += 1),
     surprise: () => {},
-  };
+  });
   const share = new TurnShare();
   let left = 0;
   const running = pipeline(sessions$, {

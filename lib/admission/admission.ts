@@ -13,6 +13,7 @@ import {
 import { type Accounts, splitAccount } from './accounts.ts';
 import { WrongLogins } from './wrong-logins.ts';
 import { NEWLINE, detach } from '../model/bytes.ts';
+import { forward } from '../model/forward.ts';
 import type { Denial, SessionEvent, Verdict } from '../model/events.ts';
 import { TaskLimit } from './task-limit.ts';
 import type { Reloadable } from '../settings/reloadable.ts';
@@ -67,19 +68,13 @@ export function admission(
       out.add(() => {
         login.leave();
       });
-      out.add(
-        events$.subscribe({
-          next: (event) => {
-            login.take(event);
-          },
-          error: (failure: unknown) => {
-            out.error(failure);
-          },
-          complete: () => {
-            login.end();
-          },
-        }),
-      );
+      const take = (event: SessionEvent) => {
+        login.take(event);
+      };
+      const complete = () => {
+        login.end();
+      };
+      out.add(events$.subscribe({ ...forward(out, take), complete }));
     });
 }
 

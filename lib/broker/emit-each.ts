@@ -1,4 +1,5 @@
 import { Observable, type OperatorFunction } from 'rxjs';
+import { forward } from '../model/forward.ts';
 
 /**
  * `mergeMap` for synchronous results: `project` hands each result to `emit`, none, one or many for a value.
@@ -13,20 +14,13 @@ export function emitEach<T, R>(
       const emit = (result: R) => {
         out.next(result);
       };
-      return source.subscribe({
-        next: (value) => {
-          try {
-            project(value, emit);
-          } catch (failure) {
-            out.error(failure);
-          }
-        },
-        error: (failure: unknown) => {
+      const next = (value: T) => {
+        try {
+          project(value, emit);
+        } catch (failure) {
           out.error(failure);
-        },
-        complete: () => {
-          out.complete();
-        },
-      });
+        }
+      };
+      return source.subscribe(forward(out, next));
     });
 }

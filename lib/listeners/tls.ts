@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type TLSSocket, createServer } from 'node:tls';
 import { Observable, type OperatorFunction } from 'rxjs';
+import { forward } from '../model/forward.ts';
 import { HostCount } from '../protocol/address.ts';
 import type { Credentials } from '../settings/tls-files.ts';
 import type { RefusalCode } from '../model/server-events.ts';
@@ -86,17 +87,7 @@ export function secure(
           server.setSecureContext(credentials);
         }),
       );
-      out.add(
-        sockets$.subscribe({
-          next: begin,
-          error: (failure: unknown) => {
-            out.error(failure);
-          },
-          complete: () => {
-            out.complete();
-          },
-        }),
-      );
+      out.add(sockets$.subscribe(forward(out, begin)));
       out.add(() => {
         const brokenOff = [...underWay.keys()];
         underWay.clear();

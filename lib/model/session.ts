@@ -3,7 +3,6 @@ import { Observable, type Subscriber } from 'rxjs';
 import { discard } from './discard.ts';
 import { showAddress } from '../protocol/endpoint.ts';
 import type { EndReason } from '../protocol/wire.ts';
-import { Stranger } from './stranger.ts';
 
 /** A stream to and from a peer, and where that is, if it is anywhere. Sockets are such streams. */
 export interface Connection extends Duplex {
@@ -16,6 +15,12 @@ export interface Connection extends Duplex {
    * password.
    */
   readonly trusted?: boolean | undefined;
+}
+
+/** The stream of a session. */
+export interface ByteStream extends Duplex {
+  /** Reads what there is now, of a stream that has more and more the more one reads. */
+  readonly catchUp?: () => void;
 }
 
 /** Where a connection comes from. */
@@ -48,7 +53,8 @@ export interface Intake {
   readonly letIn: () => void;
 }
 
-const CLOSED: Intake = {
+/** The intake of a session that is not read: it does nothing. */
+export const NO_INTAKE: Intake = {
   waiting: 0,
   dismiss: () => {},
   resume: () => {},
@@ -76,12 +82,11 @@ export class Session {
   readAt: number | undefined = undefined;
   /** Since when its peer takes nothing though something waits for it, in ms; kept by whoever watches that. */
   stuckSince: number | undefined = undefined;
-  /** The reader's side, as long as there is one. */
-  intake: Intake = CLOSED;
-  #over: Subscriber<void> | undefined;
 
-  readonly socket: Duplex;
+  readonly socket: ByteStream;
   readonly #origin: Origin;
+  #intake = NO_INTAKE;
+  #over: Subscriber<void> | undefined;
   #holds = 0;
   #isRead = true;
   #isDeferred = false;
@@ -90,7 +95,7 @@ export class Session {
   #heldSince = 0;
   #heldBefore = 0;
 
-  constructor(socket: Duplex, origin: Origin) {
+  constructor(socket: ByteStream, origin: Origin) {
     this.socket = socket;
     this.#origin = origin;
   }
@@ -134,12 +139,12 @@ export class Session {
 
   /** Whether the peer is kept waiting: its silence says nothing then. */
   get held(): boolean {
-    return this.#holds > 0 && this.intake !== CLOSED;
+    return this.#holds > 0 && this.#intake !== NO_INTAKE;
   }
 
   /** Bytes that were read from the peer and are not let in yet. */
   get waiting(): number {
-    return this.intake.waiting;
+    return this.#intake.waiting;
   }
 
   /** ms in which the peer was kept waiting. */
@@ -172,16 +177,16 @@ export class Session {
     if (this.#holds === 0) this.#heldSince = performance.now();
     this.#holds += 1;
     if (recipient !== undefined) (this.#heldFor ??= new Set()).add(recipient);
-    if (this.intake !== CLOSED) this.socket.pause();
+    if (this.#intake !== NO_INTAKE) this.socket.pause();
   }
 
   release(recipient?: Session): void {
     this.#holds -= 1;
     if (recipient !== undefined) this.#heldFor?.delete(recipient);
-    if (this.#holds > 0 || this.intake === CLOSED) return;
+    if (this.#holds > 0 || this.#intake === NO_INTAKE) return;
     this.#heldBefore += performance.now() - this.#heldSince;
     this.#flow();
-    this.intake.resume();
+    this.#intake.resume();
   }
 
   /** Whether what was read waits for a later turn of the event loop: until then nothing more is read. */
@@ -195,8 +200,13 @@ export class Session {
     else this.#flow();
   }
 
+  /** Gives the session its reader, as long as it is read. */
+  attach(intake: Intake): void {
+    this.#intake = intake;
+  }
+
   dismiss(reason: EndReason): void {
-    this.intake.dismiss(reason);
+    this.#intake.dismiss(reason);
   }
 
   /** Stops reading for good, but for what the process has read already. */
@@ -204,16 +214,15 @@ export class Session {
     this.#isRead = false;
     const { socket } = this;
     socket.pause();
-    // A stream may have more and more to read: what it has now is what counts.
-    if (socket instanceof Stranger) socket.catchUp();
+    socket.catchUp?.();
     let left = socket.readableLength;
     while (left > 0) left -= (socket.read() as Buffer | null)?.length ?? left;
-    this.intake.stop();
+    this.#intake.stop();
   }
 
   /** Lets in a part of what was read, though the session is held. */
   letIn(): void {
-    this.intake.letIn();
+    this.#intake.letIn();
   }
 
   /**
@@ -221,18 +230,18 @@ export class Session {
    * place.
    */
   takeBack(lines: Buffer): void {
-    this.intake.takeBack(lines);
+    this.#intake.takeBack(lines);
   }
 
   /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
   discard(): void {
     this.#heldBefore = this.heldFor;
-    this.intake = CLOSED;
+    this.#intake = NO_INTAKE;
     discard(this.socket);
   }
 
   #flow(): void {
-    const isOurs = this.intake !== CLOSED;
+    const isOurs = this.#intake !== NO_INTAKE;
     if (isOurs && this.#isRead && !this.held && !this.#isDeferred) this.socket.resume();
   }
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { Observable, type OperatorFunction } from 'rxjs';
+import { forward } from '../model/forward.ts';
 import type { ServerEvent } from '../model/server-events.ts';
 import { type Answer, LIMITS, guard } from './admin-guard.ts';
 import type { Meter } from './meter.ts';
@@ -88,19 +89,11 @@ export async function adminEndpoint(
         if (address !== null && typeof address === 'object') {
           out.next({ type: 'admin', address: address.address, port: address.port });
         }
-        const server$ = events$.subscribe({
-          next: (event) => {
-            state = after(state, event);
-            out.next(event);
-          },
-          error: (failure: unknown) => {
-            out.error(failure);
-          },
-          complete: () => {
-            out.complete();
-          },
-        });
-        out.add(server$);
+        const next = (event: ServerEvent) => {
+          state = after(state, event);
+          out.next(event);
+        };
+        out.add(events$.subscribe(forward(out, next)));
       });
       out.add(() => {
         server.close();

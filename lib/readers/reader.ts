@@ -84,7 +84,7 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
 
   begin(): void {
     const { maxLine, loginTimeout, idleTimeout } = this.#options;
-    this.#session.intake = this;
+    this.#session.attach(this);
     this.#login = asyncScheduler.schedule(() => {
       if (this.#session.name === undefined) this.#end('login-timeout');
     }, loginTimeout);

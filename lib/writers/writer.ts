@@ -12,12 +12,10 @@ import type { Payload } from '../model/events.ts';
 import { type Latency, Stopwatch } from '../model/latency.ts';
 import { lingeringClose } from './lingering-close.ts';
 import { SocketWriter } from './socket-writer.ts';
-import type { WriteBatches } from './write-batches.ts';
-import type { PendingTotal } from '../model/pending-total.ts';
+import type { Outflow } from './outflow.ts';
 import { type EndReason, closing, error } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 import { DISTANCE } from '../os/tcp-table.ts';
-import type { FlushTiming } from './flush-timing.ts';
 
 export interface WriterOptions {
   /**
@@ -46,19 +44,6 @@ const HARD_PART = 4;
  * written while it is in the cache.
  */
 const SMALL = 16 * 1024;
-
-/** What the writers share. */
-export interface Outflow {
-  /** What waits for all recipients together. */
-  readonly whole: PendingTotal;
-  /** How long small writes wait for more. */
-  readonly turn: FlushTiming;
-  readonly packing: WriteBatches;
-  /** Hears of each recipient that is written to no more; the session's counts are final by then. */
-  readonly depart: (session: Session, reason: EndReason) => void;
-  /** Hears of what should not have happened while a recipient was served. */
-  readonly surprise: (session: Session, failure: unknown) => void;
-}
 
 /**
  * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries
@@ -96,7 +81,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#session = session;
     this.#options = options;
     this.#outflow = outflow;
-    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.whole, session);
+    this.#backlog = new Backlog(maxPending * SOFT_PART, outflow.total, session);
     this.#socketWriter = new SocketWriter(session, writeTimeout, () => this.#backlog.bytes <= maxPending);
     this.#stopwatch = latency && new Stopwatch(latency);
   }
@@ -124,7 +109,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     for await (const batch of bufferedValuesFrom(this.#arrivals(payloads))) {
       this.#stopwatch?.take();
       let size = 0;
-      for (const write of this.#outflow.packing.pack(batch)) {
+      for (const write of this.#outflow.writeBatches.pack(batch)) {
         const taken = this.#socketWriter.write(write);
         if (taken === true || (await taken)) this.#stopwatch?.written(write.count);
         size += write.size;
@@ -161,7 +146,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
   unsubscribe(): void {
     this.#backlog.clear();
     if (this.#socketWriter.cut() > 0 && this.#reason === 'shutdown') this.#reason = 'deadline';
-    this.#outflow.depart(this.#session, this.#reason);
+    this.#outflow.observer.depart(this.#session, this.#reason);
   }
 
   /** The deliveries, which pass through `next`. */
@@ -183,7 +168,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
 
   /** What should not happen ends this session alone. */
   #fail(failure: unknown): void {
-    this.#outflow.surprise(this.#session, failure);
+    this.#outflow.observer.surprise(this.#session, failure);
     this.#socketWriter.fail('internal-error');
     this.#session.dismiss('internal-error');
   }
@@ -199,7 +184,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
   #enough(): Promise<void> {
     return new Promise((resolve) => {
       this.#goOn = resolve;
-      this.#outflow.turn.atEnd(resolve);
+      this.#outflow.flushTiming.atEnd(resolve);
     });
   }
 

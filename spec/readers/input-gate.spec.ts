@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InputGate } from '../../lib/readers/input-gate.ts';
 import { overlong } from '../../lib/readers/lines.ts';
-import { Session } from '../../lib/model/session.ts';
+import { NO_INTAKE, Session } from '../../lib/model/session.ts';
 import { LineRate } from '../../lib/readers/line-rate.ts';
 import { TurnShare } from '../../lib/readers/turn-share.ts';
 
@@ -65,13 +65,13 @@ function inlet({
       session.discard();
     },
   });
-  session.intake = {
-    ...session.intake,
+  session.attach({
+    ...NO_INTAKE,
     resume: () => {
       // As a reader does: nothing is let in while an event is handled.
       queueMicrotask(made.resume.bind(made));
     },
-  };
+  });
   const push = (text: string) => {
     made.push(Buffer.from(text));
   };

@@ -4,7 +4,7 @@ import { Subject } from 'rxjs';
 import { lastIntake } from '../../lib/readers/last-intake.ts';
 import { Meter } from '../../lib/index.ts';
 import { PendingTotal } from '../../lib/model/pending-total.ts';
-import { Session } from '../../lib/model/session.ts';
+import { NO_INTAKE, Session } from '../../lib/model/session.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -18,8 +18,8 @@ function waiting(bytes: number, total: PendingTotal, name: string | undefined = 
   const session = new Session(new PassThrough(), { through: 'test' });
   const state = { left: bytes, stopped: false };
   session.name = name;
-  session.intake = {
-    ...session.intake,
+  session.attach({
+    ...NO_INTAKE,
     stop: () => {
       state.stopped = true;
     },
@@ -30,7 +30,7 @@ function waiting(bytes: number, total: PendingTotal, name: string | undefined = 
     get waiting() {
       return state.left;
     },
-  };
+  });
   return { session, state };
 }
 

@@ -3,7 +3,7 @@ import { Backlog, costOf } from '../../lib/writers/backlog.ts';
 import type { Payload } from '../../lib/model/events.ts';
 import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { PendingTotal } from '../../lib/model/pending-total.ts';
-import { Session } from '../../lib/model/session.ts';
+import { NO_INTAKE, Session } from '../../lib/model/session.ts';
 import type { Peer } from '../support/peer.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -13,9 +13,7 @@ afterEach(stopServers);
 /** A session that is read: others are never held. */
 function sender(): Session {
   const session = new Session(new PassThrough(), { through: 'test' });
-  const nothing = () => {};
-  const calls = { dismiss: nothing, resume: nothing, takeBack: nothing, stop: nothing, letIn: nothing };
-  session.intake = { waiting: 0, ...calls };
+  session.attach({ ...NO_INTAKE });
   return session;
 }
 

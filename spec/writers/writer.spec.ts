@@ -3,10 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, type Subscription, groupBy, mergeMap } from 'rxjs';
 import type { Payload } from '../../lib/model/events.ts';
-import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { PendingTotal } from '../../lib/model/pending-total.ts';
 import { Session } from '../../lib/model/session.ts';
-import { FlushTiming } from '../../lib/writers/flush-timing.ts';
+import { Outflow } from '../../lib/writers/outflow.ts';
 import { writer } from '../../lib/writers/writer.ts';
 import { until } from '../support/until.ts';
 
@@ -34,14 +33,7 @@ function stuck() {
   });
   const session = new Session(socket, { through: 'test' });
   const payloads$ = new Subject<Payload>();
-  const whole = new PendingTotal(Infinity);
-  const outflow = {
-    whole,
-    turn: new FlushTiming(whole),
-    packing: new WriteBatches(),
-    depart: () => {},
-    surprise: () => {},
-  };
+  const outflow = new Outflow(new PendingTotal(Infinity), { depart: () => {}, surprise: () => {} });
   const running = payloads$
     .pipe(
       groupBy(() => session),
