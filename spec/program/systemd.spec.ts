@@ -80,7 +80,7 @@ class Manager {
 }
 
 describe('sockets that systemd hands over', () => {
-  it('outlive thirty restarts: nobody is refused, and what was accepted is delivered', async () => {
+  it('outlive restarts: nobody is refused, and what was accepted is delivered', async () => {
     const manager = new Manager('chat');
     const [port = 0] = manager.ports;
     const args = ['--listen', 'systemd:chat', '--drain-timeout', '5', '--linger-timeout', '0.1'];
@@ -88,7 +88,7 @@ describe('sockets that systemd hands over', () => {
     let server = await manager.start(...args);
     const walk = walker.walk(port);
     const codes: (number | null)[] = [];
-    for (let restart = 0; restart < 30; restart += 1) {
+    for (let restart = 0; restart < 10; restart += 1) {
       const before = walker.connections;
       server.child.kill('SIGTERM');
       codes.push(await server.exit);
@@ -102,8 +102,8 @@ describe('sockets that systemd hands over', () => {
     await walk;
     expect(walker.failures).toEqual([]);
     expect(codes).toEqual(codes.map(() => 0));
-    expect(walker.connections).toBeGreaterThanOrEqual(30);
-    expect(walker.received.length).toBeGreaterThan(30);
+    expect(walker.connections).toBeGreaterThanOrEqual(10);
+    expect(walker.received.length).toBeGreaterThan(10);
     expect(walker.received).toEqual(Array.from({ length: walker.accepted }, (_, index) => index + 1));
   });
 
