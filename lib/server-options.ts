@@ -1,15 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { Connection } from './model/session.ts';
 import type { Meter } from './operate/meter.ts';
-import {
-  type Key,
-  OptionError,
-  type SettingsOfServer,
-  contradictions,
-  keys,
-  problemOf,
-  settings,
-} from './settings/options.ts';
+import { contradictions } from './settings/conflicts.ts';
+import { OptionError } from './settings/error.ts';
+import { problemOf } from './settings/kinds.ts';
+import { type Key, type SettingsOfServer, keys, settings } from './settings/table.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
@@ -48,7 +43,7 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
 
 function checked(key: Key, value: unknown): unknown {
   if (value === undefined) return settings[key].value;
-  const problem = problemOf(key, value);
+  const problem = problemOf(settings[key], value);
   if (problem !== undefined) throw new OptionError(`${key} ${problem}`);
   return value;
 }
