@@ -57,7 +57,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
     new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(settings.admin.group),
   );
   /** With what stands before the word of the command. */
-  const optionsOf = (command: Command): Options => command.optsWithGlobals();
+  const optionsOf = (command: Command): Options => ({ ...program.opts(), ...command.opts() });
 
   program
     .command('connect')

@@ -58,7 +58,9 @@ test('switches on and off; what is written last holds', () => {
     expect(optionsOf(off, on)).toEqual({ [key]: true });
     expect(optionsOf('serve', off)).toEqual({ [key]: false });
     expect(optionsOf('config', off)).toEqual({ [key]: false });
+    expect(optionsOf(on, 'config', off)).toEqual({ [key]: false });
   }
+  expect(optionsOf('--host', 'a', 'connect', '--host', 'b')).toEqual({ host: 'b' });
 });
 
 test('has help that names every option, its default, and how to set it in the environment', () => {
