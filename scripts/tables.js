@@ -11,10 +11,19 @@ import { keys, settings, show } from '../lib/settings/table.js';
 const PAGE = 'docs/operating.md';
 const MARKED = /(<!-- settings -->\n)[^]*?(<!-- end of settings -->)/;
 
+const MIB = 2 ** 20;
+
 function rowOf(key) {
   const { value, placeholder, help } = settings[key];
-  const shown = placeholder === '' ? 'off' : value === undefined ? '' : show(key, value);
-  return `| \`${flagOf(key)}\` | ${shown === '' ? '' : `\`${shown}\``} | ${help.replace(/<[^>]+>/g, '\\$&')} |`;
+  const option = `${flagOf(key)} ${placeholder}`.trim();
+  return `| \`${option}\` | ${defaultOf(key, value, placeholder)} | ${help.replace(/<[^>]+>/g, '\\$&')} |`;
+}
+
+function defaultOf(key, value, placeholder) {
+  if (placeholder === '') return 'off';
+  const shown = show(key, value);
+  if (shown === '' || shown === 'none') return shown;
+  return `\`${shown}\`${placeholder === '<bytes>' && value >= MIB ? ` (${value / MIB} MiB)` : ''}`;
 }
 
 const table = ['| option | default | meaning |', '| --- | --- | --- |', ...keys().map(rowOf)];

@@ -106,7 +106,14 @@ export const endpoints: Kind<readonly string[]> = kind(
 const ADDRESS = v.check((text: string) => text === '' || parseAddress(text) !== undefined);
 const NO_OR_ADDRESS = v.pipe(v.string(), ADDRESS);
 
-export const address = kind('<address>:<port> or <port>', '<address>', NO_OR_ADDRESS, NO_OR_ADDRESS);
+/** An address that there need not be. */
+export const address = kind(
+  '<address>:<port> or <port>',
+  '<address>',
+  NO_OR_ADDRESS,
+  NO_OR_ADDRESS,
+  (value) => value || 'none',
+);
 
 /** What an operator writes: a text, a switch, or several texts. */
 export type WrittenValue = string | boolean | readonly string[];

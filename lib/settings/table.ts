@@ -30,7 +30,7 @@ const server = {
     host: setting(text('<address>'), '127.0.0.1', 'address to listen on'),
     port: setting(whole(0, 65535, '<port>'), 8080, 'port to listen on; 0 takes a free one and prints it'),
     listen: setting(endpoints, [], `in place of these two, and as often as one likes: ${ENDPOINT_FORMS}`),
-    socketMode: setting(mode, 0o600, 'who may use a Unix socket'),
+    socketMode: setting(mode, 0o600, 'who may use a Unix socket, as for chmod'),
   }),
   ...under('TLS:', {
     tlsCert: setting(file, undefined, 'certificate of the tls:// endpoints, with those that vouch for it'),
@@ -85,7 +85,11 @@ const server = {
     insecure: setting(flag, false, 'let passwords come in plain text from other machines'),
   }),
   ...under('Protocol:', {
-    plain: setting(flag, false, "send 'from' lines alone: no notices, no errors"),
+    plain: setting(
+      flag,
+      false,
+      "send 'from' lines alone, for clients that know nothing else: no notices, no errors",
+    ),
     allowControlChars: setting(flag, false, 'pass control characters on instead of showing stand-ins'),
   }),
 };
