@@ -1,5 +1,5 @@
 import { Comment, Converter } from 'typedoc';
-import { settings } from './lib/settings/options.js';
+import { settings } from './lib/settings/table.js';
 
 /** What an option means is said once, in its help text for operators; their seconds are ms here. */
 function documentOptions({ converter }) {

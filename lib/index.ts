@@ -4,7 +4,7 @@ export type { DrainReport, Loss, RefusalCode, ServerEvent } from './model/server
 export { Meter, type Reading, type Totals } from './operate/meter.ts';
 export { metricsOf } from './operate/metrics.ts';
 export type { ServerOptions } from './server-options.ts';
-export { OptionError } from './settings/options.ts';
+export { OptionError } from './settings/error.ts';
 export type { EndReason, ErrorCode } from './protocol/wire.ts';
 export { chatServer } from './server.ts';
 export type { Connection } from './model/session.ts';

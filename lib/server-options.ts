@@ -1,15 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { Connection } from './model/session.ts';
 import type { Meter } from './operate/meter.ts';
-import {
-  type Key,
-  OptionError,
-  type SettingsOfServer,
-  contradictions,
-  keys,
-  problemOf,
-  settings,
-} from './settings/options.ts';
+import { contradictions } from './settings/conflicts.ts';
+import { OptionError } from './settings/error.ts';
+import { problemOf } from './settings/kinds.ts';
+import { type SettingsOfServer, keys, settings } from './settings/table.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
 /** The options of `chatServer`: times in ms, sizes in bytes. */
@@ -37,18 +32,17 @@ const OBJECTS = ['shutdown$', 'connections$', 'reload$', 'meter'] as const;
 export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   const merged: Record<string, unknown> = {};
   for (const key of OBJECTS) merged[key] = options[key];
-  const unknown = Object.keys(options).find((key) => !(key in settings) && !(key in merged));
-  if (unknown !== undefined) throw new OptionError(`${unknown} is no option`);
-  for (const key of keys()) merged[key] = checked(key, options[key as keyof ServerOptions]);
+  const unknown = Object.keys(options).filter((key) => !(key in settings) && !(key in merged));
+  const mistakes = unknown.map((key) => `${key} is no option`);
+  for (const key of keys()) {
+    const value: unknown = options[key as keyof ServerOptions];
+    merged[key] = value ?? settings[key].value;
+    const problem = value === undefined ? undefined : problemOf(settings[key], value);
+    if (problem !== undefined) mistakes.push(`${key} ${problem}`);
+  }
+  if (mistakes.length > 0) throw new OptionError(mistakes);
   const settled = merged as unknown as ServerOptions;
-  const mistakes = contradictions(settled).map(({ key, problem }) => `${key} ${problem}`);
+  mistakes.push(...contradictions(settled).map(({ key, problem }) => `${key} ${problem}`));
   if (mistakes.length > 0) throw new OptionError(mistakes);
   return settled;
-}
-
-function checked(key: Key, value: unknown): unknown {
-  if (value === undefined) return settings[key].value;
-  const problem = problemOf(key, value);
-  if (problem !== undefined) throw new OptionError(`${key} ${problem}`);
-  return value;
 }

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { format } from 'prettier';
-import { groups, keys, nameOf, settings } from '../lib/settings/options.js';
+import { flagOf } from '../lib/settings/option-names.js';
+import { keys, settings, show } from '../lib/settings/table.js';
 
 /**
  * Writes the table of settings in docs/operating.md, between its markers, from the code. With `--check`
@@ -10,21 +11,22 @@ import { groups, keys, nameOf, settings } from '../lib/settings/options.js';
 const PAGE = 'docs/operating.md';
 const MARKED = /(<!-- settings -->\n)[^]*?(<!-- end of settings -->)/;
 
+const MIB = 2 ** 20;
+
 function rowOf(key) {
-  const { value, placeholder, help, show } = settings[key];
-  const shown = placeholder === '' ? 'off' : value === undefined ? '' : show(value);
-  return `| \`--${nameOf(key)}\` | ${shown === '' ? '' : `\`${shown}\``} | ${help.replace(/<[^>]+>/g, '\\$&')} |`;
+  const { value, placeholder, help } = settings[key];
+  const option = `${flagOf(key)} ${placeholder}`.trim();
+  return `| \`${option}\` | ${defaultOf(key, value, placeholder)} | ${help.replace(/<[^>]+>/g, '\\$&')} |`;
 }
 
-const table = ['| option | default | meaning |', '| --- | --- | --- |'];
-for (const group of new Set(Object.values(groups))) {
-  table.push(
-    ...keys()
-      .filter((key) => groups[key] === group)
-      .map(rowOf),
-  );
+function defaultOf(key, value, placeholder) {
+  if (placeholder === '') return 'off';
+  const shown = show(key, value);
+  if (shown === '' || shown === 'none') return shown;
+  return `\`${shown}\`${placeholder === '<bytes>' && value >= MIB ? ` (${value / MIB} MiB)` : ''}`;
 }
 
+const table = ['| option | default | meaning |', '| --- | --- | --- |', ...keys().map(rowOf)];
 const page = readFileSync(PAGE, 'utf8');
 const filled = page.replace(MARKED, (_, begin, end) => `${begin}\n${table.join('\n')}\n\n${end}`);
 const { prettier } = JSON.parse(readFileSync('package.json', 'utf8'));

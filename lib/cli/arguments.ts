@@ -1,16 +1,14 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { counterflagOf, flagOf, groups, keys, settings } from '../settings/options.ts';
+import type { Options } from '../settings/sources.ts';
+import { settings } from '../settings/table.ts';
 import { complaint } from './failures.ts';
+import { optionOf, optionsOfSettings } from './setting-options.ts';
 
 /** What the command line asks for; options as they were written. */
 export type Order =
-  | { readonly command: 'serve' | 'config'; readonly options: Readonly<Record<string, unknown>> }
-  | {
-      readonly command: 'connect';
-      readonly endpoint: string | undefined;
-      readonly options: Readonly<Record<string, unknown>>;
-    }
-  | { readonly command: 'passwd'; readonly name: string; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly command: 'serve' | 'config'; readonly options: Options }
+  | { readonly command: 'connect'; readonly endpoint: string | undefined; readonly options: Options }
+  | { readonly command: 'passwd'; readonly name: string; readonly options: Options }
   /** Everything asked for was said already: help, the version, or what was wrong. */
   | { readonly command: 'exit'; readonly code: number };
 
@@ -51,19 +49,19 @@ export function readCommandLine(args: readonly string[], version: string, stream
         'the file, with a line `port: 8080`. An option wins over the environment, that\nover the file. ' +
         '--no-plain and the like switch off what these switch on.',
     )
-    .action((_serve: unknown, options: Record<string, unknown>) => {
+    .action((_serve: unknown, options: Options) => {
       order = { command: 'serve', options };
     });
-  for (const key of keys()) program.addOption(optionOf(key).helpGroup(groups[key]));
-  for (const option of counteroptions()) program.addOption(option);
+  for (const option of optionsOfSettings()) program.addOption(option);
   program.addOption(
-    new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(groups.admin),
+    new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(settings.admin.group),
   );
+  /** With what stands before the word of the command. */
+  const optionsOf = (command: Command): Options => ({ ...program.opts(), ...command.opts() });
 
   program
     .command('connect')
     .description('chat: stdin lines to the server, its lines to stdout')
-    .helpOption('-h, --help', 'print this')
     .argument(
       '[endpoint]',
       'the server: tcp://<address>:<port>, tls://<address>:<port> or unix:<path>; in its absence --host and --port',
@@ -76,38 +74,32 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .option('--name <name>', 'log in with this name; without it, the first line is the login')
     .option('--ask-password', 'ask for the password of that name, or take it from the first line of stdin')
     .action((endpoint: string | undefined, _options: unknown, command: Command) => {
-      // Also what stands before the word `connect`.
-      order = { command: 'connect', endpoint, options: command.optsWithGlobals() };
+      order = { command: 'connect', endpoint, options: optionsOf(command) };
     });
 
-  const configCommand = program
+  const config = program
     .command('config')
     .description('check the settings: options, environment and file')
-    .helpOption('-h, --help', 'print this')
     .option('--print', 'show what is in force, and where each value came from')
+    .option('--config <file>', 'settings from a file')
     .action((_options: unknown, command: Command) => {
-      order = { command: 'config', options: command.optsWithGlobals() };
+      order = { command: 'config', options: optionsOf(command) };
     });
-  // Also what stands behind the word.
-  for (const key of keys()) configCommand.addOption(optionOf(key).hideHelp());
-  for (const option of counteroptions()) configCommand.addOption(option);
-  configCommand.option('--config <file>', 'settings from a file');
+  for (const option of optionsOfSettings()) config.addOption(option.hideHelp());
 
   program
     .command('passwd')
     .description('give an account its password: asks for it, or takes a line of stdin')
-    .helpOption('-h, --help', 'print this')
     .argument('<name>', 'the name to log in with')
     .addOption(optionOf('accounts', 'the file to write it to'))
     .action((name: string, _options: unknown, command: Command) => {
-      order = { command: 'passwd', name, options: command.optsWithGlobals() };
+      order = { command: 'passwd', name, options: optionsOf(command) };
     });
 
   const commands = program.commands.map((command) => command.name());
   program
     .command('help')
     .description('print this, or the help of a command')
-    .helpOption('-h, --help', 'print this')
     .addArgument(new Argument('[command]', 'which').choices(['serve', ...commands]))
     .action((name: string | undefined) => {
       (program.commands.find((command) => command.name() === name) ?? program).help();
@@ -120,19 +112,4 @@ export function readCommandLine(args: readonly string[], version: string, stream
     order = { command: 'exit', code: failure.exitCode === 0 ? 0 : 2 };
   }
   return order;
-}
-
-/** For each switch the option that switches it off. */
-function counteroptions(): Option[] {
-  const switches = keys().filter((key) => typeof settings[key].value === 'boolean');
-  return switches.map((key) => new Option(counterflagOf(key)).hideHelp());
-}
-
-function optionOf(key: keyof typeof settings, help = settings[key].help): Option {
-  const { value, placeholder } = settings[key];
-  const show = settings[key].show as (given: typeof value) => string;
-  const known = placeholder === '' || show(value) === '' ? '' : ` (${show(value)})`;
-  const option = new Option(`${flagOf(key)} ${placeholder}`.trim(), help + known);
-  if (!Array.isArray(value)) return option;
-  return option.argParser((one: string, before: readonly string[] | undefined) => [...(before ?? []), one]);
 }

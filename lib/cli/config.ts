@@ -1,11 +1,12 @@
 import { checkFolder } from '../listeners/unix-socket.ts';
 import { showConfig } from '../settings/file.ts';
-import { endpointsOf } from '../settings/options.ts';
+import { endpointsOf } from '../settings/endpoints.ts';
 import { complaint } from './failures.ts';
-import { type Written, say, settingsOf } from './written.ts';
+import type { Options } from '../settings/sources.ts';
+import { say, settingsOf } from './written.ts';
 
 /** Fails for settings that cannot be, and shows the others if asked to. Resolves with the exit code. */
-export async function config(written: Written): Promise<number> {
+export async function config(written: Options): Promise<number> {
   const resolved = await settingsOf(written);
   for (const note of resolved.notes) say(complaint(note));
   for (const endpoint of endpointsOf(resolved.values)) {

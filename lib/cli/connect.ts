@@ -1,18 +1,19 @@
 import { type Logins, chat } from '../client/connect.ts';
 import { targetOf } from '../client/target.ts';
-import { OptionError } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
 import { loginAs, loginTyped, loginWithPassword } from './password-login.ts';
-import { type Written, say } from './written.ts';
+import type { Options } from '../settings/sources.ts';
+import { say } from './written.ts';
 
 /** Chats until one side has said all. Resolves with the exit code. */
-export async function connect(endpoint: string | undefined, written: Written): Promise<number> {
+export async function connect(endpoint: string | undefined, written: Options): Promise<number> {
   const target = targetOf(endpoint, written, process.env);
   await chat(target, await loginsOf(written), process.stdin, process.stdout);
   return 0;
 }
 
 /** What to log in with; a password is no option, for others can see those. */
-async function loginsOf({ name, askPassword }: Written): Promise<Logins> {
+async function loginsOf({ name, askPassword }: Options): Promise<Logins> {
   if (typeof name !== 'string') {
     if (askPassword === true) throw new OptionError('--ask-password needs --name: whose it is');
     return loginTyped(process.stdin);

@@ -2,7 +2,7 @@ import { AccountsError } from '../admission/accounts.ts';
 import { ConnectionError, LoginError } from '../client/connect.ts';
 import { defang } from '../protocol/text.ts';
 import { FileError } from '../settings/files.ts';
-import { OptionError } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
 
 /** One line about what went wrong, fit for a terminal whatever was typed. */
 export function complaint(message: string): string {

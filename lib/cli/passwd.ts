@@ -1,10 +1,11 @@
-import { OptionError, resolveSettings } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
+import { type Options, readSettings } from '../settings/sources.ts';
 import { passwd } from './set-password.ts';
-import { type Written, fileOf, say } from './written.ts';
+import { fileOf, say } from './written.ts';
 
 /** Gives an account its password. Resolves with the exit code. */
-export async function setPassword(name: string, written: Written): Promise<number> {
-  const { accounts } = resolveSettings(written, process.env, await fileOf(written), ['accounts']).values;
+export async function setPassword(name: string, written: Options): Promise<number> {
+  const { accounts } = readSettings(['accounts'], written, process.env, await fileOf(written));
   if (accounts === undefined) throw new OptionError('--accounts is needed: the file to write to');
   await passwd(name, accounts, process.stdin, say);
   return 0;

@@ -1,6 +1,6 @@
 import type { Logins } from '../client/connect.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
-import { OptionError } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
 import { Hidden, type Input, askSecret, firstLine } from './prompt.ts';
 
 /** The name alone, once. */

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { type SpoolCounts, Spool } from '../operate/log-spool.ts';
 import { createLog, logMissing } from '../operate/log.ts';
 import { hasColours, neverWait, outliveTerminals } from '../os/stdio.ts';
-import type { LogFormat } from '../settings/options.ts';
+import type { LogFormat } from '../settings/table.ts';
 import { complaint } from './failures.ts';
 
 /** The log of the program, on stdout; what is wrong with it is said on stderr. */

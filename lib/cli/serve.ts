@@ -10,7 +10,8 @@ import { parseAddress } from '../protocol/endpoint.ts';
 import { chatServer } from '../server.ts';
 import { oneOfMany, signals } from '../shutdown.ts';
 import { openLog } from './program-log.ts';
-import { type Written, settingsOf } from './written.ts';
+import type { Options } from '../settings/sources.ts';
+import { settingsOf } from './written.ts';
 
 /** Signals that begin a shutdown; the last one only where there is nothing to be read again. */
 const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
@@ -20,7 +21,7 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
  * something was or lines of the log are missing, 128 and the signal's number when a second signal cut the
  * drain short.
  */
-export async function serve(written: Written): Promise<number> {
+export async function serve(written: Options): Promise<number> {
   const { values, notes } = await settingsOf(written);
   const { logLevel, logFormat, admin, ...options } = values;
   // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory

@@ -1,6 +1,6 @@
 import { accountOf } from '../admission/accounts.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
-import { OptionError } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
 import { hashPassword } from '../admission/passwords.ts';
 import { type Input, askSecret } from './prompt.ts';
 import { rewrite } from './rewrite-file.ts';

@@ -1,23 +1,20 @@
 import { readConfig } from '../settings/file.ts';
 import {
   type FileOfSettings,
-  type Key,
   NO_FILE,
+  type Options,
   type Resolved,
   resolveSettings,
-} from '../settings/options.ts';
-
-/** Options as they were written on the command line. */
-export type Written = Readonly<Record<string, unknown>>;
+} from '../settings/sources.ts';
 
 /** All settings, those of the environment and of the file included. */
-export async function settingsOf(written: Written): Promise<Resolved<Key>> {
-  return resolveSettings(written, process.env, await fileOf(written));
+export async function settingsOf(options: Options): Promise<Resolved> {
+  return resolveSettings(options, process.env, await fileOf(options));
 }
 
 /** The file of settings that is named, if one is. */
-export async function fileOf(written: Written): Promise<FileOfSettings> {
-  const path = typeof written.config === 'string' ? written.config : (process.env.A_CHAT_CONFIG ?? '');
+export async function fileOf(options: Options): Promise<FileOfSettings> {
+  const path = typeof options.config === 'string' ? options.config : (process.env.A_CHAT_CONFIG ?? '');
   return path === '' ? NO_FILE : readConfig(path);
 }
 

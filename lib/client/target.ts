@@ -1,7 +1,11 @@
 import { type Credentials, readCredentials } from '../settings/tls-files.ts';
 import { type Endpoint, isSecure, parseEndpoint } from '../protocol/endpoint.ts';
-import { type Key, OptionError, flagOf, readSettings } from '../settings/options.ts';
+import type { Environment } from '../settings/environment.ts';
+import { OptionError } from '../settings/error.ts';
+import { flagOf } from '../settings/option-names.ts';
+import { type Options, readSettings } from '../settings/sources.ts';
 import { endpointProblem } from '../settings/socket-path.ts';
+import type { Key } from '../settings/table.ts';
 
 /** What a client can connect to. */
 export type Reachable = Exclude<Endpoint, { transport: 'systemd' | 'systemd+tls' }>;
@@ -18,15 +22,11 @@ const FILES = ['tlsCert', 'tlsKey', 'tlsCa'] as const;
  * The server that was written: as an endpoint, or in short as a host and port. Throws an `OptionError` for
  * what cannot be, and Node's error for a file that cannot be read.
  */
-export function targetOf(
-  written: string | undefined,
-  options: Readonly<Record<string, unknown>>,
-  environment: Readonly<Record<string, string | undefined>>,
-): Target {
+export function targetOf(written: string | undefined, options: Options, environment: Environment): Target {
   const given = (key: Key) => options[key] !== undefined;
   const endpoint = endpointOf(written, options, environment);
   if (isSecure(endpoint)) {
-    const files = readSettings(options, environment, FILES);
+    const files = readSettings(FILES, options, environment);
     if ((files.tlsCert === undefined) !== (files.tlsKey === undefined))
       throw new OptionError('a certificate needs its key: --tls-cert and --tls-key');
     return { endpoint, credentials: readCredentials(files) };
@@ -38,13 +38,9 @@ export function targetOf(
   return { endpoint, credentials: {} };
 }
 
-function endpointOf(
-  written: string | undefined,
-  options: Readonly<Record<string, unknown>>,
-  environment: Readonly<Record<string, string | undefined>>,
-): Reachable {
+function endpointOf(written: string | undefined, options: Options, environment: Environment): Reachable {
   if (written === undefined) {
-    const { host, port } = readSettings(options, environment, ['host', 'port']);
+    const { host, port } = readSettings(['host', 'port'], options, environment);
     return { transport: 'tcp', host, port };
   }
   const twice = (['host', 'port'] as const).find((key) => options[key] !== undefined);

@@ -4,7 +4,7 @@ import type { Credentials } from '../settings/tls-files.ts';
 import { type Endpoint, isSecure, placeOf, showEndpoint } from '../protocol/endpoint.ts';
 import type { ServerEvent } from '../model/server-events.ts';
 import { type ListenObserver, type ListenOptions, listen } from './socket-listener.ts';
-import { endpointsOf } from '../settings/options.ts';
+import { endpointsOf } from '../settings/endpoints.ts';
 import { isIPv6Only } from '../protocol/endpoint-overlap.ts';
 import { type Refuse, type SecureOptions, certificateOf, secure } from './tls.ts';
 import { type Connection, type Origin, Session, remoteOf } from '../model/session.ts';

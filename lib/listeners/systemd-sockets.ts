@@ -1,4 +1,4 @@
-import { OptionError } from '../settings/options.ts';
+import { OptionError } from '../settings/error.ts';
 
 /** The first descriptor that systemd hands over. */
 const FIRST_DESCRIPTOR = 3;

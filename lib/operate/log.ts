@@ -4,7 +4,7 @@ import { hostOf } from '../protocol/address.ts';
 import { LogFlood } from './log-flood.ts';
 import { showAddress } from '../protocol/endpoint.ts';
 import type { ServerEvent } from '../model/server-events.ts';
-import type { LogFormat } from '../settings/options.ts';
+import type { LogFormat } from '../settings/table.ts';
 import type { EndReason } from '../protocol/wire.ts';
 
 /** What the log is shown on. */

@@ -1,15 +1,9 @@
 import type { Scalar } from 'yaml';
 import { readFirst } from './files.ts';
-import {
-  type FileOfSettings,
-  type Key,
-  type Resolved,
-  type Written,
-  mistakeIn,
-  keys,
-  nameOf,
-  settings,
-} from './options.ts';
+import { readWritten } from './kinds.ts';
+import { nameOf } from './option-names.ts';
+import type { FileOfSettings, Resolved, Written } from './sources.ts';
+import { type Key, keys, settings, show } from './table.ts';
 
 /**
  * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is
@@ -45,7 +39,7 @@ export async function readConfig(path: string): Promise<FileOfSettings> {
     }
     const texts = items.map((item) => written(item as Scalar));
     for (const [index, text] of texts.entries()) {
-      const problem = mistakeIn(key, many ? [text] : text);
+      const [, problem] = readWritten(settings[key], many ? [text] : text);
       if (problem === undefined) continue;
       complain(offsetOf(items[index]), `${nameOf(key)} ${problem}`);
       wrong.add(key);
@@ -77,12 +71,11 @@ function written({ value, source }: Scalar): string {
 }
 
 /** Settings as lines of such a file, each with where its value came from. */
-export async function showConfig({ values, places, hidden }: Resolved<Key>): Promise<string> {
+export async function showConfig({ values, places, hidden }: Resolved): Promise<string> {
   const { stringify } = await import('yaml');
   const lines = keys().map((key) => {
-    const { show } = settings[key] as { show: (value: unknown) => string };
     const value = values[key];
-    const text = typeof value === 'string' ? stringify(value).trim() : show(value);
+    const text = typeof value === 'string' ? stringify(value).trim() : show(key, value);
     const line = `${nameOf(key)}: ${Array.isArray(value) ? JSON.stringify(value) : text}`;
     if (value === undefined) return [`# ${line}`, 'default'] as const;
     if (hidden.has(key) && key !== 'listen') return [`# ${line}`, 'listen stands in its place'] as const;

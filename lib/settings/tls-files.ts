@@ -1,7 +1,7 @@
 import { type KeyObject, X509Certificate, constants, createPrivateKey } from 'node:crypto';
 import { type SecureContextOptions, createSecureContext } from 'node:tls';
 import { readFirst } from './files.ts';
-import { OptionError } from './options.ts';
+import { OptionError } from './error.ts';
 
 /**
  * Files of PEM: the certificate that one shows and its key, as a server always does and a client where it is

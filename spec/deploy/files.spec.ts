@@ -6,7 +6,7 @@ import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { parse, parseAllDocuments } from 'yaml';
 import { readCommandLine } from '../../lib/cli/arguments.ts';
-import { readSettings } from '../../lib/settings/options.ts';
+import { resolveSettings } from '../../lib/settings/sources.ts';
 import { Peer } from '../support/peer.ts';
 import { Program } from '../support/program.ts';
 import { composeProblems, dockerfileProblems, manifestProblems } from '../support/validators.ts';
@@ -20,7 +20,7 @@ function settingsOf(args: readonly string[], environment: Readonly<Record<string
   let complaint = '';
   const order = readCommandLine(args, '', { out: () => {}, err: (text) => (complaint += text) });
   if (order.command !== 'serve') throw new Error(complaint);
-  return readSettings(order.options, environment);
+  return resolveSettings(order.options, environment).values;
 }
 
 /** ms that a process has left, after the longest drain, to say how it went. */

@@ -1,76 +1,278 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import type { RefusalCode, ServerEvent } from '../../lib/model/server-events.ts';
-import { eventLog } from '../../lib/operate/log.ts';
+import type { AdminEvent } from '../../lib/operate/admin.ts';
+import { createLog, eventLog, logEvent } from '../../lib/operate/log.ts';
 import { END_REASONS, REFUSAL_CODES } from '../../lib/operate/metrics.ts';
 import type { EndReason } from '../../lib/protocol/wire.ts';
-import { Admin } from '../support/admin.ts';
-import { Peer } from '../support/peer.ts';
-import { type LogLine, Program } from '../support/program.ts';
-import { until } from '../support/until.ts';
 
-const peers: Peer[] = [];
+type LogLine = Readonly<Record<string, unknown>>;
 
-afterEach(async () => {
-  for (const { socket } of peers.splice(0)) socket.destroy();
-  await Program.stopAll();
-});
+const EVENTS: readonly (ServerEvent | AdminEvent)[] = [
+  {
+    type: 'listening',
+    endpoint: 'tcp://127.0.0.1:8080',
+    address: '127.0.0.1',
+    port: 8080,
+    maxConnections: 10_000,
+  },
+  {
+    type: 'listening',
+    endpoint: 'unix:/run/a-chat.sock',
+    address: '/run/a-chat.sock',
+    port: undefined,
+    maxConnections: 960,
+  },
+  { type: 'failing', message: 'accept EMFILE' },
+  { type: 'reloaded', what: 'accounts' },
+  { type: 'reload-failed', what: 'accounts', message: 'accounts, line 3: the same name again' },
+  { type: 'admin', address: '::1', port: 9090 },
+  { type: 'admin-failing', message: 'accept EMFILE' },
+  { type: 'reloaded', what: 'certificates' },
+  { type: 'reload-failed', what: 'certificates', message: 'key.pem: key values mismatch' },
+  { type: 'refused', code: 'tls-failed', name: undefined, remote: '10.0.0.1:4', detail: 'http request' },
+  { type: 'joined', name: 'alice', remote: '10.0.0.1:5' },
+  { type: 'refused', code: 'name-taken', name: 'alice', remote: '10.0.0.1:6' },
+  { type: 'refused', code: 'server-full', name: undefined, remote: '10.0.0.1:7' },
+  {
+    type: 'left',
+    name: 'alice',
+    remote: '10.0.0.1:5',
+    reason: 'quit',
+    accepted: 3,
+    delivered: 2,
+    abandoned: 0,
+  },
+  {
+    type: 'left',
+    name: undefined,
+    remote: '10.0.0.1:8',
+    reason: 'eof',
+    accepted: 0,
+    delivered: 0,
+    abandoned: 0,
+  },
+  {
+    type: 'left',
+    name: 'bob',
+    remote: '10.0.0.1:9',
+    reason: 'slow-consumer',
+    accepted: 0,
+    delivered: 5,
+    abandoned: 7,
+  },
+  { type: 'draining', sessions: 2, deadline: 8000 },
+  {
+    type: 'drained',
+    report: { sessions: 2, delivered: 4, abandoned: 0, losses: [], milliseconds: 1250 },
+  },
+  {
+    type: 'drained',
+    report: {
+      sessions: 2,
+      delivered: 4,
+      abandoned: 7,
+      losses: [{ name: 'bob', remote: '10.0.0.1:9', reason: 'deadline', abandoned: 7 }],
+      milliseconds: 8001,
+    },
+  },
+];
 
-function connect(port: number): Peer {
-  const peer = new Peer(port);
-  peers.push(peer);
-  return peer;
+/** The log lines of events, through the program's own log format. */
+function logged(events: readonly (ServerEvent | AdminEvent)[]): Record<string, unknown>[] {
+  const stream = new PassThrough();
+  const log = pino({ level: 'trace', base: null, timestamp: false }, stream);
+  for (const event of events) logEvent(log, event);
+  const text = (stream.read() as Buffer | null)?.toString() ?? '';
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-async function login(port: number | string, name: string): Promise<Peer> {
-  const peer = await Peer.login(port, name);
-  peers.push(peer);
-  return peer;
-}
+describe('the log', () => {
+  test('has one line for each event, with its facts as fields', () => {
+    const lines = logged(EVENTS);
+    expect(lines.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
+    const info = 30;
+    const warn = 40;
+    const error = 50;
+    expect(lines).toEqual([
+      {
+        level: info,
+        event: 'listening',
+        endpoint: 'tcp://127.0.0.1:8080',
+        address: '127.0.0.1',
+        port: 8080,
+        maxConnections: 10_000,
+        msg: 'listening on tcp://127.0.0.1:8080, room for 10000 connections',
+      },
+      {
+        level: info,
+        event: 'listening',
+        endpoint: 'unix:/run/a-chat.sock',
+        address: '/run/a-chat.sock',
+        maxConnections: 960,
+        msg: 'listening on unix:/run/a-chat.sock, room for 960 connections',
+      },
+      {
+        level: error,
+        event: 'failing',
+        message: 'accept EMFILE',
+        msg: 'cannot accept connections: accept EMFILE',
+      },
+      { level: info, event: 'reloaded', what: 'accounts', msg: 'read the accounts again' },
+      {
+        level: error,
+        event: 'reload-failed',
+        what: 'accounts',
+        message: 'accounts, line 3: the same name again',
+        msg: 'kept the accounts as they were: accounts, line 3: the same name again',
+      },
+      {
+        level: info,
+        event: 'admin',
+        address: '::1',
+        port: 9090,
+        msg: 'admin endpoint on http://[::1]:9090',
+      },
+      {
+        level: warn,
+        event: 'admin-failing',
+        message: 'accept EMFILE',
+        msg: 'the admin endpoint fails: accept EMFILE',
+      },
+      {
+        level: info,
+        event: 'reloaded',
+        what: 'certificates',
+        msg: 'read the certificates again',
+      },
+      {
+        level: error,
+        event: 'reload-failed',
+        what: 'certificates',
+        message: 'key.pem: key values mismatch',
+        msg: 'kept the certificates as they were: key.pem: key values mismatch',
+      },
+      {
+        level: info,
+        event: 'refused',
+        code: 'tls-failed',
+        remote: '10.0.0.1:4',
+        detail: 'http request',
+        msg: 'refused 10.0.0.1:4: tls-failed http request',
+      },
+      {
+        level: info,
+        event: 'joined',
+        name: 'alice',
+        remote: '10.0.0.1:5',
+        msg: 'alice joined from 10.0.0.1:5',
+      },
+      {
+        level: info,
+        event: 'refused',
+        code: 'name-taken',
+        name: 'alice',
+        remote: '10.0.0.1:6',
+        msg: 'refused 10.0.0.1:6: name-taken alice',
+      },
+      {
+        level: info,
+        event: 'refused',
+        code: 'server-full',
+        remote: '10.0.0.1:7',
+        msg: 'refused 10.0.0.1:7: server-full',
+      },
+      {
+        level: info,
+        event: 'left',
+        name: 'alice',
+        remote: '10.0.0.1:5',
+        reason: 'quit',
+        accepted: 3,
+        delivered: 2,
+        abandoned: 0,
+        msg: 'alice left from 10.0.0.1:5 (quit): accepted 3, delivered 2, abandoned 0',
+      },
+      expect.objectContaining({
+        level: info,
+        event: 'left',
+        msg: expect.stringContaining('10.0.0.1:8') as string,
+      }),
+      expect.objectContaining({
+        level: warn,
+        event: 'left',
+        name: 'bob',
+        abandoned: 7,
+        reason: 'slow-consumer',
+      }),
+      {
+        level: info,
+        event: 'draining',
+        sessions: 2,
+        deadline: 8,
+        msg: 'draining 2 sessions, deadline in 8 s',
+      },
+      {
+        level: info,
+        event: 'drained',
+        sessions: 2,
+        delivered: 4,
+        abandoned: 0,
+        losses: [],
+        seconds: 1.25,
+        msg: 'drained 2 sessions in 1.25 s: delivered 4 since the signal, abandoned 0',
+      },
+      {
+        level: error,
+        event: 'drained',
+        sessions: 2,
+        delivered: 4,
+        abandoned: 7,
+        losses: [{ name: 'bob', remote: '10.0.0.1:9', reason: 'deadline', abandoned: 7 }],
+        seconds: 8.001,
+        msg: 'drained 2 sessions in 8.001 s: delivered 4 since the signal, abandoned 7',
+      },
+    ]);
+  });
 
-test('a flood of connections for which there is no room is summed up, and counted one by one', async () => {
-  const server = new Program(['--port', '0', '--max-connections', '1', '--admin', '0']);
-  const { port } = await server.logged('listening');
-  const admin = new Admin((await server.logged('admin')).port);
-  await login(Number(port), 'alice');
-  const count = 1000;
-  const began = performance.now();
-  const flood = Array.from({ length: count }, () => connect(Number(port)));
-  await until(() => flood.every(({ ended, closed }) => ended || closed), 'the end of the flood');
-  for (const { socket } of flood) socket.destroy();
-  const told = (kind: string) =>
-    server.log.filter(({ event, code, reason }) => event === kind && (code ?? reason) === 'server-full');
-  const sum = (kind: string) => told(kind).reduce((total, line) => total + Number(line.count ?? 1), 0);
-  await until(() => sum('refused') === count, 'the sum of the refused');
-  // Ten a second in full, and their sum.
-  const seconds = (performance.now() - began) / 1000;
-  expect(told('refused').length).toBeLessThanOrEqual(11 * (1 + Math.ceil(seconds)));
-  expect((await admin.samples()).get('a_chat_refusals_total{code="server-full"}')).toBe(count);
-  server.signal('SIGTERM');
-  await server.logged('drained');
-  const ended = sum('left');
-  // Those that were told why are sessions, which have a line for their end.
-  expect(ended).toBeGreaterThan(0);
-  expect(ended).toBeLessThanOrEqual(count);
-});
+  test.each([
+    ['auto', false],
+    ['auto', true],
+    ['pretty', false],
+    ['json', true],
+  ] as const)('as %s is silent when told to be, terminal or not (%s)', async (format, terminal) => {
+    const write = jest.fn();
+    const log = await createLog('silent', format, { terminal, colours: terminal }, { write });
+    for (const event of EVENTS) logEvent(log, event);
+    expect(log.isLevelEnabled('fatal')).toBe(false);
+    expect(write).not.toHaveBeenCalled();
+  });
 
-test('a flood of wrong names is summed up', async () => {
-  const server = await Program.serve();
-  const tries = 99;
-  const began = performance.now();
-  const flood = Array.from({ length: 50 }, () => connect(server.port));
-  for (const peer of flood) peer.send(',\n'.repeat(tries));
-  const count = () =>
-    server.log
-      .filter(({ event, code }) => event === 'refused' && code === 'name-invalid')
-      .map((line) => Number(line.count ?? 1));
-  const total = () => count().reduce((sum, one) => sum + one, 0);
-  await until(() => total() >= flood.length * tries, 'the sum of the refused');
-  expect(total()).toBe(flood.length * tries);
-  const seconds = (performance.now() - began) / 1000;
-  expect(count().length).toBeLessThanOrEqual(11 * (1 + Math.ceil(seconds)));
+  test.each([
+    ['auto', false, false],
+    ['auto', true, true],
+    ['pretty', true, true],
+    ['json', false, false],
+  ] as const)(
+    'as %s is for people where it is to be, a terminal or not (%s)',
+    async (format, terminal, people) => {
+      for (const colours of [false, true]) {
+        const lines: string[] = [];
+        const out = { write: (line: string) => lines.push(line) };
+        const log = await createLog('info', format, { terminal, colours }, out);
+        for (const event of EVENTS) logEvent(log, event);
+        expect(lines).toHaveLength(EVENTS.length);
+        for (const line of lines) {
+          expect(line.startsWith('{"level"')).toBe(!people);
+          expect(line.includes('\x1b[')).toBe(people && colours);
+          expect(line.endsWith('\n')).toBe(true);
+        }
+      }
+    },
+  );
 });
 
 describe('events that peers can bring about', () => {
@@ -148,142 +350,5 @@ describe('events that peers can bring about', () => {
     const joined: ServerEvent = { type: 'joined', name: 'alice', remote: '10.0.0.1:5' };
     const told = lines([...Array.from({ length: 20 }, () => joined), { type: 'drained', report }]);
     expect(told.slice(-2)).toMatchObject([{ event: 'joined', count: 10 }, { event: 'drained' }]);
-  });
-});
-
-const SECRET = 'hunter2';
-
-/**
- * A server to which all happened that is logged; ended. Everything that its peers said has the secret in it.
- */
-async function busyDay(...args: string[]): Promise<Program> {
-  const started = () => /listening on tcp:\S+:(\d+)/.exec(server.stdout)?.[1];
-  const limits = [
-    '--write-timeout',
-    '1',
-    '--max-pending',
-    '1000000',
-    '--max-line',
-    '2000',
-    '--linger-timeout',
-    '0.2',
-  ];
-  const server = new Program(['--port', '0', '--admin', '0', ...limits, ...args]);
-  await until(() => started() !== undefined, 'the server to listen');
-  const port = Number(started());
-  const alice = await login(port, 'alice');
-  const bob = await login(port, 'bob');
-  const impostor = connect(port);
-  impostor.send(`alice: ${SECRET}\n/${SECRET}\nalice\n`);
-  await impostor.heard('! name-taken');
-  const browser = connect(port);
-  browser.send(`GET /${SECRET} HTTP/1.1\r\n`);
-  await browser.whole();
-  alice.send(
-    `bob: ${SECRET}\nnobody: ${SECRET}\n${SECRET}\n/${SECRET}\n/ping ${SECRET}\nbob: ${SECRET.repeat(999)}\n`,
-  );
-  await alice.settled();
-  bob.send('/quit\n');
-  await bob.whole();
-
-  const deaf = await login(port, 'deaf');
-  deaf.socket.pause();
-  alice.send(`deaf: ${SECRET.padEnd(1000, '.')}\n`.repeat(30_000));
-  await until(() => server.stdout.includes('slow-consumer'), 'the slow consumer to be cut off');
-  await alice.settled();
-  server.signal('SIGTERM');
-  await alice.whole();
-  await server.exit();
-  return server;
-}
-
-/** The fields of each event, by the table of docs/operating.md. */
-function documented(): Map<string, string[]> {
-  const chapter = /## Logs\n[^]*?\n##/.exec(readFileSync('docs/operating.md', 'utf8'))?.[0] ?? '';
-  const code = (cell: string) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
-  const rows = Array.from(chapter.matchAll(/^\| (`[^|]+) \| (`[^|]+|) *\|/gm));
-  return new Map(rows.map(([, event = '', fields = '']) => [code(event)[0] ?? '', code(fields)]));
-}
-
-function of(server: Program, event: string): LogLine[] {
-  return server.log.filter((line) => line.event === event);
-}
-
-describe('the log', () => {
-  test('has the fields that are documented, and the names of nothing else', async () => {
-    const server = await busyDay();
-    const known = documented();
-    expect(new Set(known.keys())).toEqual(
-      new Set([
-        ...server.log.map(({ event }) => event),
-        ...[
-          'failing',
-          'admin-failing',
-          'reloaded',
-          'reload-failed',
-          'unsupervised',
-          'lines-missing',
-          'setting-ignored',
-          'bug',
-          'doubtful',
-        ],
-      ]),
-    );
-    for (const { level, time, event, msg, ...fields } of server.log) {
-      expect([typeof level, typeof time, typeof msg]).toEqual(['number', 'string', 'string']);
-      const names = known.get(String(event)) ?? [];
-      // A connection that never logged in has no name, a Unix socket no port, what is not about TLS no
-      // detail, and what is no sum no count.
-      const always = (name: string) =>
-        !['name', 'port', 'detail', 'address', 'addresses', 'count'].includes(name);
-      expect([event, Object.keys(fields).filter(always)]).toEqual([event, names.filter(always)]);
-      for (const name of Object.keys(fields))
-        expect([event, names]).toEqual([event, expect.arrayContaining([name])]);
-    }
-
-    expect(of(server, 'refused').map(({ code, name }) => [code, name])).toEqual([
-      ['name-invalid', undefined],
-      ['name-invalid', undefined],
-      ['name-taken', 'alice'],
-      ['not-chat', undefined],
-    ]);
-    const [slow] = of(server, 'left').filter(({ reason }) => reason === 'slow-consumer');
-    expect(slow).toMatchObject({ level: 40, name: 'deaf' });
-    const [bob] = of(server, 'left').filter(({ name }) => name === 'bob');
-    expect(bob).toMatchObject({ level: 30, reason: 'quit', accepted: 0, delivered: 1, abandoned: 0 });
-    expect(of(server, 'drained')).toMatchObject([{ sessions: 2, abandoned: 0, losses: [] }]);
-    expect(server.result).toBe(0);
-  });
-
-  test.each(['json', 'pretty'])('as %s never has a word of a message, at any level', async (format) => {
-    const server = await busyDay('--log-level', 'trace', '--log-format', format);
-    expect(server.stdout).toContain('drained');
-    expect(server.stdout + server.stderr).not.toContain(SECRET);
-  });
-
-  test('is JSON in a pipe, and for people where it is to be, without colours', async () => {
-    const program = new Program(['--port', '0', '--log-format', 'pretty']);
-    await until(() => program.stdout.includes('listening on '), 'the program to listen');
-    program.signal('SIGTERM');
-    await program.exit();
-    const lines = program.stdout.trimEnd().split('\n');
-    expect(lines).toHaveLength(3);
-    for (const line of lines) expect(line).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: [a-z]/);
-
-    const json = await Program.serve('--log-format', 'json');
-    expect(json.log).toMatchObject([{ event: 'listening' }]);
-  });
-
-  test('has what is at least as grave as its level', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'a-chat-'));
-    const path = join(folder, 'chat.sock');
-    const server = new Program(['--listen', `unix:${path}`, '--log-level', 'warn', '--linger-timeout', '0']);
-    await until(() => existsSync(path), 'the server to listen');
-    const alice = await login(path, 'alice');
-    server.signal('SIGTERM');
-    await alice.whole();
-    expect(await server.exit()).toBe(0);
-    expect(server.stdout + server.stderr).toBe('');
-    rmSync(folder, { recursive: true });
   });
 });

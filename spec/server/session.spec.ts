@@ -1,5 +1,5 @@
 import { Subject, of } from 'rxjs';
-import { OptionError, chatServer } from '../../lib/index.ts';
+import { OptionError, type ServerOptions, chatServer } from '../../lib/index.ts';
 import type { Peer } from '../support/peer.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -502,6 +502,17 @@ describe('a server that cannot start', () => {
       message: expect.stringMatching(`^${key} must be .*, not '`) as string,
     });
     expect(server.events).toEqual([]);
+  });
+
+  it('names all that is wrong at once', () => {
+    const server = new Server({ port: -1, maxLine: 0, prot: 1 } as Partial<ServerOptions>);
+    expect(server.failure).toMatchObject({
+      mistakes: [
+        'prot is no option',
+        "port must be a whole number from 0 to 65535, not '-1'",
+        "maxLine must be a whole number from 1 to 268435456, not '0'",
+      ],
+    });
   });
 });
 

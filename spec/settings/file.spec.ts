@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keys, nameOf } from '../../lib/settings/options.ts';
+import { nameOf } from '../../lib/settings/option-names.ts';
+import { keys } from '../../lib/settings/table.ts';
 import { Peer } from '../support/peer.ts';
 import { Program } from '../support/program.ts';
 
