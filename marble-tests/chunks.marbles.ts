@@ -1,6 +1,7 @@
 import { type Observable, concatMap, from, of, toArray } from 'rxjs';
 import { overlong } from '../lib/readers/lines.ts';
-import { inVirtualTime, linesOfText } from './marbles.ts';
+import { linesOfText } from './support/texts.ts';
+import { inVirtualTime } from './support/virtual-time.ts';
 
 const LIMIT = 8;
 const MARK = '\xef\xbb\xbf';
@@ -46,7 +47,7 @@ describe('Wherever the chunks are cut', () => {
 
           expectObservable(allLines(chunks$.pipe(linesOfText(LIMIT)))).toBe(result, { l: meaning(text) });
           expectSubscriptions(chunks$.subscriptions).toBe(subscription);
-        })();
+        });
       }
     }
   });

@@ -1,162 +1,106 @@
-import { Subject, concat, tap } from 'rxjs';
-import type { Session } from '../lib/model/session.ts';
-import { chat, inVirtualTime, notesOf, peer, readerOf, theBroker } from './marbles.ts';
-
-const broke = new Error('broke');
+import { Subject, ignoreElements, pipe, tap } from 'rxjs';
+import type { SessionEvent } from '../lib/model/events.ts';
+import { theBroker } from './support/broker.ts';
+import { it } from './support/it.ts';
+import { broke, heard, typed } from './support/values.ts';
 
 describe('The pipeline', () => {
-  it(
-    'fails with its listener, and the broker does not hear of it',
-    inVirtualTime(({ hot, cold, expectObservable, expectSubscriptions }) => {
-      const [alice, gone] = [peer('alice'), peer('gone')];
-      const sessions$ = hot('     ag--#---', { a: alice, g: gone }, broke);
-      const alice$ = hot('        --a-----', { a: 'alice' });
-      const gone$ = hot('         --|-----');
-      const flush$ = cold<never>('  ------');
-      const toAlice = '           o-a-#---';
-      const brokerHears = '       --------';
-      const sessions = '          ^---!---';
-      const aliceSession = '      ^---!---';
-      const goneSession = '       -^!-----';
-      const flush = '             --^-!---';
+  it('fails with its listener, and the broker does not hear of it', ({ pipelineWith, expectObservable }) => {
+    const events$ = new Subject<SessionEvent>();
+    const broker = pipe(tap<SessionEvent>(events$), theBroker());
+    const { expectHeard, expectSubscriptions } = pipelineWith({ broker }, typed, {
+      sessions$: '   ag--#---',
+      alice: '       --a-----',
+      gone: '        --|-----',
+      flush$: '        ------',
+    });
+    const brokerEnd = '--------';
 
-      const hears$ = new Subject<string>();
-      const hears = (what: string) => () => {
-        hears$.next(what);
-      };
-      const stage = theBroker();
-      const notes$ = chat(sessions$, {
-        reader: readerOf(
-          new Map([
-            [alice, alice$],
-            [gone, gone$],
-          ]),
-        ),
-        broker: (events$) =>
-          events$.pipe(tap({ error: hears('error'), complete: hears('completion') }), stage),
-        writing: (pending$) => concat(pending$, flush$),
-      });
-      expectObservable(notes$.pipe(notesOf(alice))).toBe(
-        toAlice,
-        { o: 'opened', a: '* welcome alice' },
-        broke,
-      );
-      expectObservable(hears$).toBe(brokerHears);
-      expectSubscriptions(sessions$.subscriptions).toBe(sessions);
-      expectSubscriptions(alice$.subscriptions).toBe(aliceSession);
-      expectSubscriptions(gone$.subscriptions).toBe(goneSession);
-      expectSubscriptions(flush$.subscriptions).toBe(flush);
-    }),
-  );
+    expectHeard(heard, {
+      alice: '       o-a-#---',
+    });
+    expectObservable(events$.pipe(ignoreElements())).toBe(brokerEnd);
+    expectSubscriptions({
+      sessions$: '   ^---!---',
+      alice: '       ^---!---',
+      gone: '        -^!-----',
+      flush$: '      --^-!---',
+    });
+  });
 
-  it(
-    'fails loudly where the broker throws',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const alice = peer('alice');
-      const sessions$ = hot('a-----', { a: alice });
-      const alice$ = hot('   --a---', { a: 'alice' });
-      const toAlice = '      o-#---';
-      const subscription = ' ^-!---';
+  it('fails loudly where the broker throws', ({ pipelineWith }) => {
+    const broker = theBroker({}, () => {
+      throw broke;
+    });
+    const { expectHeard, expectSubscriptions } = pipelineWith({ broker }, typed, {
+      sessions$: 'a-----',
+      alice: '    --a---',
+    });
+    expectHeard(heard, {
+      alice: '    o-#---',
+    });
+    expectSubscriptions({
+      sessions$: '^-!---',
+      alice: '    ^-!---',
+    });
+  });
 
-      const notes$ = chat(sessions$, {
-        reader: readerOf(new Map([[alice, alice$]])),
-        broker: theBroker({}, () => {
-          throw broke;
-        }),
-      });
-      expectObservable(notes$.pipe(notesOf(alice))).toBe(
-        toAlice,
-        { o: 'opened', a: '* welcome alice' },
-        broke,
-      );
-      expectSubscriptions(sessions$.subscriptions).toBe(subscription);
-      expectSubscriptions(alice$.subscriptions).toBe(subscription);
-    }),
-  );
+  it('fails loudly where a writer does, and lets go of everybody', ({ pipeline }) => {
+    const { expectHeard, expectSubscriptions } = pipeline(typed, {
+      sessions$: 'ab------',
+      alice: '    --|-----',
+      bob: '      --------',
+      flush$: '     --#',
+    });
+    expectHeard(heard, {
+      bob: '      -o--#---',
+    });
+    expectSubscriptions({
+      sessions$: '^---!---',
+      bob: '      -^--!---',
+      flush$: '   --^-!---',
+    });
+  });
 
-  it(
-    'fails loudly where a writer does, and lets go of everybody',
-    inVirtualTime(({ hot, cold, expectObservable, expectSubscriptions }) => {
-      const [alice, bob] = [peer('alice'), peer('bob')];
-      const sessions$ = hot('     ab------', { a: alice, b: bob });
-      const alice$ = hot('        --|-----');
-      const bob$ = hot('          --------');
-      const flush$ = cold<never>('  --#', undefined, broke);
-      const toBob = '             -o--#---';
-      const sessions = '          ^---!---';
-      const bobSession = '        -^--!---';
-      const flush = '             --^-!---';
+  it('that is unsubscribed lets go of listener, readers and writers at once', ({ pipelineWith }) => {
+    const run = '      ^----!--';
+    const lines = { ...typed, 1: 'alice: 1' };
+    const { expectHeard, expectSubscriptions } = pipelineWith({ run }, lines, {
+      sessions$: '     ag------',
+      alice: '         --a---1-',
+      gone: '          --|-----',
+      drain$: '        ------d-',
+      deadline$: '     -------d',
+      flush$: '          ------',
+    });
+    expectHeard(heard, {
+      alice: '         o-a-----',
+    });
+    expectSubscriptions({
+      sessions$: '     ^----!--',
+      alice: '         ^----!--',
+      gone: '          -^!-----',
+      drain$: '        ^----!--',
+      deadline$: '     ^----!--',
+      flush$: '        --^--!--',
+    });
+  });
 
-      const notes$ = chat(sessions$, {
-        reader: readerOf(
-          new Map([
-            [alice, alice$],
-            [bob, bob$],
-          ]),
-        ),
-        writing: (pending$) => concat(pending$, flush$),
-      });
-      expectObservable(notes$.pipe(notesOf(bob))).toBe(toBob, { o: 'opened' }, broke);
-      expectSubscriptions(sessions$.subscriptions).toBe(sessions);
-      expectSubscriptions(bob$.subscriptions).toBe(bobSession);
-      expectSubscriptions(flush$.subscriptions).toBe(flush);
-    }),
-  );
-
-  it(
-    'that is unsubscribed lets go of listener, readers and writers at once',
-    inVirtualTime(({ hot, cold, expectObservable, expectSubscriptions }) => {
-      const [alice, gone] = [peer('alice'), peer('gone')];
-      const sessions$ = hot('     ag------', { a: alice, g: gone });
-      const alice$ = hot('        --a---m-', { a: 'alice', m: 'alice: hi' });
-      const gone$ = hot('         --|-----');
-      const drain$ = hot('        ------d-');
-      const deadline$ = hot('     -------d');
-      const flush$ = cold<never>('  ------');
-      const run = '               ^----!--';
-      const toAlice = '           o-a-----';
-      const all = '               ^----!--';
-      const goneSession = '       -^!-----';
-      const flush = '             --^--!--';
-
-      const notes$ = chat(sessions$, {
-        drain$,
-        deadline$,
-        reader: readerOf(
-          new Map([
-            [alice, alice$],
-            [gone, gone$],
-          ]),
-        ),
-        writing: (pending$) => concat(pending$, flush$),
-      });
-      expectObservable(notes$.pipe(notesOf(alice)), run).toBe(toAlice, { o: 'opened', a: '* welcome alice' });
-      expectSubscriptions(sessions$.subscriptions).toBe(all);
-      expectSubscriptions(alice$.subscriptions).toBe(all);
-      expectSubscriptions(drain$.subscriptions).toBe(all);
-      expectSubscriptions(deadline$.subscriptions).toBe(all);
-      expectSubscriptions(gone$.subscriptions).toBe(goneSession);
-      expectSubscriptions(flush$.subscriptions).toBe(flush);
-    }),
-  );
-
-  it(
-    'is cold: nobody is read before it is subscribed',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [early, late] = [peer('early'), peer('late')];
-      const sessions$ = hot<Session>('-e---l--', { e: early, l: late });
-      const late$ = hot('             ------a-', { a: 'alice' });
-      const run = '                   ---^----';
-      const toEarly = '               --------';
-      const toLate = '                -----oa-';
-      const sessions = '              ---^----';
-      const lateSession = '           -----^--';
-
-      const notes$ = chat(sessions$, { reader: readerOf(new Map([[late, late$]])) });
-      expectObservable(notes$.pipe(notesOf(early)), run).toBe(toEarly);
-      expectObservable(notes$.pipe(notesOf(late)), run).toBe(toLate, { o: 'opened', a: '* welcome alice' });
-      expectSubscriptions(sessions$.subscriptions).toBe(sessions);
-      expectSubscriptions(late$.subscriptions).toBe(lateSession);
-    }),
-  );
+  it('is cold: nobody is read before it is subscribed', ({ pipelineWith }) => {
+    const run = '    ---^----';
+    const { expectHeard, expectSubscriptions } = pipelineWith({ run }, typed, {
+      sessions$: '   -e---l--',
+      early: '       --------',
+      late: '        ------a-',
+    });
+    expectHeard(heard, {
+      early: '       --------',
+      late: '        -----oa-',
+    });
+    expectSubscriptions({
+      sessions$: '   ---^----',
+      early: '       --------',
+      late: '        -----^--',
+    });
+  });
 });

@@ -1,129 +1,87 @@
 import { filter, map, toArray } from 'rxjs';
-import { inVirtualTime, talk } from './marbles.ts';
+import { it } from './support/it.ts';
+import { heard, typed } from './support/values.ts';
 
-const typed = { a: 'alice', b: 'bob', c: 'carol' };
+const hi = { ...heard, m: 'from alice: hi' };
 
 describe('A message to several recipients', () => {
-  it(
-    'reaches each of them in the frame in which it was sent',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const { heard, subscriptions } = talk(
-        hot,
-        {
-          bob: '   b-----',
-          carol: ' c-----',
-          alice: ' a--m--',
-        },
-        { ...typed, m: 'bob, carol: hi' },
-      );
-      const toBob = '      b--m--';
-      const toCarol = '    c--m--';
-      const toAlice = '    a-----';
-      const subscription = '^-----';
+  it('reaches each of them in the frame in which it was sent', ({ broker }) => {
+    const lines = { ...typed, m: 'bob, carol: hi' };
+    const { expectHeard, expectSubscriptions } = broker(lines, {
+      bob: '   b-----',
+      carol: ' c-----',
+      alice: ' a--m--',
+    });
+    expectHeard(hi, {
+      bob: '   b--m--',
+      carol: ' c--m--',
+      alice: ' a-----',
+    });
+    expectSubscriptions({ alice: '^-----' });
+  });
 
-      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
-      expectObservable(heard('carol')).toBe(toCarol, { c: '* welcome carol', m: 'from alice: hi' });
-      expectObservable(heard('alice')).toBe(toAlice, { a: '* welcome alice' });
-      expectSubscriptions(subscriptions('alice')).toBe(subscription);
-    }),
-  );
+  it('is one delivery for each of them, and its bytes are made once for all', ({
+    broker,
+    expectObservable,
+  }) => {
+    const lines = { ...typed, m: 'bob, carol: 1\nbob, carol: 2' };
+    const { deliveries$, expectSubscriptions } = broker(lines, {
+      bob: '   b-----|',
+      carol: ' c-----|',
+      alice: ' a--m--|',
+    });
+    const summary = '------(s|)';
 
-  it(
-    'is one delivery for each of them, and its bytes are made once for all',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const { deliveries$, subscriptions } = talk(
-        hot,
-        {
-          bob: '   b-----|',
-          carol: ' c-----|',
-          alice: ' a--m--|',
-        },
-        { ...typed, m: 'bob, carol: 1\nbob, carol: 2' },
-      );
-      const summary = '    ------(s|)';
-      const subscription = '^-----!';
+    const messages$ = deliveries$.pipe(
+      filter(({ payload }) => payload.count > 0),
+      toArray(),
+      map((messages) => ({
+        to: messages.map(({ to }) => to.remote),
+        counts: messages.map(({ payload }) => payload.count),
+        buffers: new Set(messages.map(({ payload }) => payload.bytes)).size,
+      })),
+    );
+    expectObservable(messages$).toBe(summary, {
+      s: { to: ['bob', 'carol'], counts: [2, 2], buffers: 1 },
+    });
+    expectSubscriptions({ alice: '^-----!' });
+  });
 
-      const messages$ = deliveries$.pipe(
-        filter(({ payload }) => payload.count > 0),
-        toArray(),
-        map((messages) => ({
-          to: messages.map(({ to }) => to.remote),
-          counts: messages.map(({ payload }) => payload.count),
-          buffers: new Set(messages.map(({ payload }) => payload.bytes)).size,
-        })),
-      );
-      expectObservable(messages$).toBe(summary, {
-        s: { to: ['bob', 'carol'], counts: [2, 2], buffers: 1 },
-      });
-      expectSubscriptions(subscriptions('alice')).toBe(subscription);
-    }),
-  );
+  it('reaches one that is named twice once', ({ broker }) => {
+    const lines = { ...typed, m: 'bob,bob , bob: hi' };
+    const { expectHeard, expectSubscriptions } = broker(lines, {
+      bob: '   b-----',
+      alice: ' a--m--',
+    });
+    expectHeard(hi, { bob: 'b--m--' });
+    expectSubscriptions({ alice: '^-----' });
+  });
 
-  it(
-    'reaches one that is named twice once',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const { heard, subscriptions } = talk(
-        hot,
-        {
-          bob: '   b-----',
-          alice: ' a--m--',
-        },
-        { ...typed, m: 'bob,bob , bob: hi' },
-      );
-      const toBob = '      b--m--';
-      const subscription = '^-----';
+  it('reaches its sender too if it is among them', ({ broker }) => {
+    const lines = { ...typed, m: 'alice, bob: hi', n: 'alice: myself' };
+    const { expectHeard, expectSubscriptions } = broker(lines, {
+      bob: '   b------',
+      alice: ' a--m-n-',
+    });
+    const texts = { ...hi, n: 'from alice: myself' };
+    expectHeard(texts, {
+      bob: '   b--m---',
+      alice: ' a--m-n-',
+    });
+    expectSubscriptions({ alice: '^------' });
+  });
 
-      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
-      expectSubscriptions(subscriptions('alice')).toBe(subscription);
-    }),
-  );
-
-  it(
-    'reaches its sender too if it is among them',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const { heard, subscriptions } = talk(
-        hot,
-        {
-          bob: '   b------',
-          alice: ' a--m-n-',
-        },
-        { ...typed, m: 'alice, bob: both', n: 'alice: myself' },
-      );
-      const toBob = '      b--m---';
-      const toAlice = '    a--m-n-';
-      const subscription = '^------';
-
-      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: both' });
-      expectObservable(heard('alice')).toBe(toAlice, {
-        a: '* welcome alice',
-        m: 'from alice: both',
-        n: 'from alice: myself',
-      });
-      expectSubscriptions(subscriptions('alice')).toBe(subscription);
-    }),
-  );
-
-  it(
-    'reaches those who are here and names those who are not to its sender',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const { heard, subscriptions } = talk(
-        hot,
-        {
-          bob: '   b-----',
-          alice: ' a--m--',
-        },
-        { ...typed, m: 'zoe, bob, yann: hi' },
-      );
-      const toBob = '      b--m--';
-      const toAlice = '    a--e--';
-      const subscription = '^-----';
-
-      expectObservable(heard('bob')).toBe(toBob, { b: '* welcome bob', m: 'from alice: hi' });
-      expectObservable(heard('alice')).toBe(toAlice, {
-        a: '* welcome alice',
-        e: '! not-connected zoe / ! not-connected yann',
-      });
-      expectSubscriptions(subscriptions('alice')).toBe(subscription);
-    }),
-  );
+  it('reaches those who are here and names those who are not to its sender', ({ broker }) => {
+    const lines = { ...typed, m: 'zoe, bob, yann: hi' };
+    const { expectHeard, expectSubscriptions } = broker(lines, {
+      bob: '   b-----',
+      alice: ' a--m--',
+    });
+    const texts = { ...hi, x: '! not-connected zoe / ! not-connected yann' };
+    expectHeard(texts, {
+      bob: '   b--m--',
+      alice: ' a--x--',
+    });
+    expectSubscriptions({ alice: '^-----' });
+  });
 });

@@ -1,151 +1,78 @@
-import { reader } from '../lib/readers/reader.ts';
-import { shutdownOf } from '../lib/shutdown.ts';
-import { anyTime, chat, inVirtualTime, notesOf, peer, readerOf, slowly } from './marbles.ts';
-
-const limits = { maxLine: 100, loginTimeout: 30_000, idleTimeout: 0, maxRate: 0 };
+import { it } from './support/it.ts';
+import { heard, typed } from './support/values.ts';
 
 describe('A session', () => {
-  it(
-    'whose connection breaks ends alone',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, bob, broken] = [peer('alice'), peer('bob'), peer('broken')];
-      const typed = { a: 'alice', b: 'bob', m: 'bob: hi', n: 'bob, zoe: hi' };
-      const sessions$ = hot('abz-------', { a: alice, b: bob, z: broken });
-      const alice$ = hot('   --a-m-n---', typed);
-      const bob$ = hot('     --b-------', typed);
-      const socket$ = hot('  ---z-#----', { z: 'zoe\n' });
-      const toAlice = '      o-a---e---';
-      const toBob = '        -ob-m-n---';
-      const toBroken = '     --oz-c----';
-      const sessions = '     ^---------';
-      const aliceSession = ' ^---------';
+  it('whose connection breaks ends alone', ({ pipeline }) => {
+    const lines = { ...typed, z: 'zoe\n', n: 'bob, zoe: 2' };
+    const { expectHeard, expectSubscriptions } = pipeline(lines, {
+      sessions$: ' abz-------',
+      alice: '     --a-1-n---',
+      bob: '       --b-------',
+      zoeSocket$: '---z-#----',
+    });
+    const texts = { ...heard, z: '* welcome zoe', x: '! not-connected zoe' };
+    expectHeard(texts, {
+      alice: '     o-a---x---',
+      bob: '       -ob-1-2---',
+      zoe: '       --oz-R----',
+    });
+    expectSubscriptions({
+      sessions$: ' ^---------',
+      alice: '     ^---------',
+    });
+  });
 
-      // A stream tells of its end in real time, so here its events are made by hand.
-      socket$.subscribe({
-        next: (chunk) => broken.socket.emit('data', Buffer.from(chunk)),
-        error: () => broken.socket.emit('close'),
-      });
-      const others = readerOf(
-        new Map([
-          [alice, alice$],
-          [bob, bob$],
-        ]),
-      );
-      const notes$ = chat(sessions$, {
-        reader: (session) => (session === broken ? reader(session, limits, anyTime) : others(session)),
-      });
-      expectObservable(notes$.pipe(notesOf(alice))).toBe(toAlice, {
-        o: 'opened',
-        a: '* welcome alice',
-        e: '! not-connected zoe',
-      });
-      expectObservable(notes$.pipe(notesOf(bob))).toBe(toBob, {
-        o: 'opened',
-        b: '* welcome bob',
-        m: 'from alice: hi',
-        n: 'from alice: hi',
-      });
-      expectObservable(notes$.pipe(notesOf(broken))).toBe(toBroken, {
-        o: 'opened',
-        z: '* welcome zoe',
-        c: 'closed reset',
-      });
-      expectSubscriptions(sessions$.subscriptions).toBe(sessions);
-      expectSubscriptions(alice$.subscriptions).toBe(aliceSession);
-    }),
-  );
+  it('that gives no name in time is turned away alone', ({ pipelineWith }) => {
+    const lines = { ...typed, m: 'alice: 1' };
+    const { expectHeard, expectSubscriptions } = pipelineWith({ loginTimeout: 5 }, lines, {
+      sessions$: '  am---------',
+      alice: '      --a------m-',
+      muteSocket$: '-----------',
+    });
+    const texts = { ...heard, x: '! login-timeout', X: 'closed login-timeout' };
+    expectHeard(texts, {
+      alice: '      o-a------1-',
+      mute: '       -o----(xX)-',
+    });
+    expectSubscriptions({
+      alice: '      ^----------',
+    });
+  });
 
-  it(
-    'that gives no name in time is turned away alone',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, mute] = [peer('alice'), peer('mute')];
-      const sessions$ = hot('am---------', { a: alice, m: mute });
-      const alice$ = hot('   --a------m-', { a: 'alice', m: 'alice: hi' });
-      const toAlice = '      o-a------m-';
-      const toMute = '       -o----(tc)-';
-      const aliceSession = ' ^----------';
+  it('whose writer is slow holds up nobody else', ({ pipeline }) => {
+    const lines = { ...typed, q: 'quick', s: 'slow', 1: 'slow, quick: 1', 2: 'slow, quick: 2' };
+    const { expectHeard, expectSubscriptions } = pipeline(lines, {
+      sessions$: '  aqs----------',
+      alice: '      ----a12------',
+      quick: '      ---q---------',
+      slow: '       ---s---------',
+      slowWrites$: '---|',
+    });
+    const texts = { ...heard, q: '* welcome quick', s: '* welcome slow' };
+    expectHeard(texts, {
+      quick: '      -o-q-12------',
+      slow: '       --o---s--1--2',
+    });
+    expectSubscriptions({
+      alice: '      ^------------',
+    });
+  });
 
-      const others = readerOf(new Map([[alice, alice$]]));
-      const notes$ = chat(sessions$, {
-        reader: (session) =>
-          session === mute ? reader(session, { ...limits, loginTimeout: 5 }, anyTime) : others(session),
-      });
-      expectObservable(notes$.pipe(notesOf(alice))).toBe(toAlice, {
-        o: 'opened',
-        a: '* welcome alice',
-        m: 'from alice: hi',
-      });
-      expectObservable(notes$.pipe(notesOf(mute))).toBe(toMute, {
-        o: 'opened',
-        t: '! login-timeout',
-        c: 'closed login-timeout',
-      });
-      expectSubscriptions(alice$.subscriptions).toBe(aliceSession);
-    }),
-  );
-
-  it(
-    'whose writer is slow holds up nobody else',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const [alice, quick, slow] = [peer('alice'), peer('quick'), peer('slow')];
-      const typed = { q: 'quick', s: 'slow', a: 'alice', 1: 'slow, quick: 1', 2: 'slow, quick: 2' };
-      const sessions$ = hot('aqs----------', { a: alice, q: quick, s: slow });
-      const alice$ = hot('   ----a12------', typed);
-      const quick$ = hot('   ---q---------', typed);
-      const slow$ = hot('    ---s---------', typed);
-      const toQuick = '      -o-q-12------';
-      const toSlow = '       --o---s--1--2';
-      const aliceSession = ' ^------------';
-
-      const notes$ = chat(sessions$, {
-        reader: readerOf(
-          new Map([
-            [alice, alice$],
-            [quick, quick$],
-            [slow, slow$],
-          ]),
-        ),
-        writing: (pending$, session) => (session === slow ? slowly(3)(pending$) : pending$),
-      });
-      const messages = { o: 'opened', 1: 'from alice: 1', 2: 'from alice: 2' };
-      expectObservable(notes$.pipe(notesOf(quick))).toBe(toQuick, { ...messages, q: '* welcome quick' });
-      expectObservable(notes$.pipe(notesOf(slow))).toBe(toSlow, { ...messages, s: '* welcome slow' });
-      expectSubscriptions(alice$.subscriptions).toBe(aliceSession);
-    }),
-  );
-
-  it(
-    'that is amid a line at the shutdown has not said that line',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions, flush }) => {
-      const [alice, bob] = [peer('alice'), peer('bob')];
-      const sessions$ = hot('ab--------', { a: alice, b: bob });
-      const bob$ = hot('     --b-------', { b: 'bob' });
-      const socket$ = hot('  --axyz--w-', {
-        a: 'alice\n',
-        x: 'bob: wh',
-        y: 'ole\nbob: unfin',
-        z: 'ish',
-        w: 'ed\n',
-      });
-      const signal$ = hot('  ------s---');
-      const toBob = '        -ob-m-(c|)';
-      const bobSession = '   -^----!---';
-
-      socket$.subscribe((chunk) => alice.socket.emit('data', Buffer.from(chunk)));
-      const others = readerOf(new Map([[bob, bob$]]));
-      const notes$ = chat(sessions$, {
-        ...shutdownOf(signal$, 5),
-        reader: (session) => (session === alice ? reader(session, limits, anyTime) : others(session)),
-      });
-      expectObservable(notes$.pipe(notesOf(bob))).toBe(toBob, {
-        o: 'opened',
-        b: '* welcome bob',
-        m: 'from alice: whole',
-        c: 'closed shutdown',
-      });
-      expectSubscriptions(bob$.subscriptions).toBe(bobSession);
-      flush();
-      expect(alice.accepted).toBe(1);
-    }),
-  );
+  it('that is amid a line at the shutdown has not said that line', ({ pipeline, flush }) => {
+    const lines = { ...typed, A: 'alice\n', x: 'bob: ', y: '1\nbob: unfin', z: 'ish', w: 'ed\n' };
+    const { session, expectHeard, expectSubscriptions } = pipeline(lines, {
+      sessions$: '   ab--------',
+      bob: '         --b-------',
+      aliceSocket$: '--Axyz--w-',
+      signal$: '     ------s---',
+    });
+    expectHeard(heard, {
+      bob: '         -ob-1-(S|)',
+    });
+    expectSubscriptions({
+      bob: '         -^----!---',
+    });
+    flush();
+    expect(session('alice').accepted).toBe(1);
+  });
 });

@@ -1,24 +1,6 @@
-import { type Observable, Subject, map, tap } from 'rxjs';
-import type { SessionEvent } from '../lib/model/events.ts';
-import { reader } from '../lib/readers/reader.ts';
+import { Subject, tap } from 'rxjs';
 import type { Session } from '../lib/model/session.ts';
-import { anyTime, inVirtualTime, peer } from './marbles.ts';
-
-const limits = { maxLine: 10, loginTimeout: 100, idleTimeout: 0, maxRate: 0 };
-
-/** A stream tells of its data in real time, so here the events of the socket are made by hand. */
-function feed({ socket }: Session, input$: Observable<string>): void {
-  input$.subscribe({
-    next: (chunk) => socket.emit('data', Buffer.from(chunk)),
-    complete: () => socket.emit('end'),
-    error: () => socket.emit('close'),
-  });
-}
-
-function showEvent(event: SessionEvent): string {
-  if (event.type === 'lines') return event.block.toString('latin1');
-  return event.type === 'ended' ? `ended ${event.reason}` : event.type;
-}
+import { it } from './support/it.ts';
 
 /** What the reader still hears from the socket, but for what is thrown away. */
 function ears({ socket }: Session): number {
@@ -27,205 +9,140 @@ function ears({ socket }: Session): number {
 }
 
 describe('A reader', () => {
-  it(
-    'tells of the opening, of whole lines, and of the end of file after the last of them',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const alice = peer('alice');
-      const input$ = hot('-xyz--|', { x: 'alice\nbob', y: ': h', z: 'i\nbob: bye' });
-      const events = '    ox-z--(wq|)';
+  it('tells of the opening, of whole lines, and of the end of file after the last of them', ({
+    reader,
+    flush,
+  }) => {
+    const chunks = '-xyz--|';
+    const events = 'ox-z--(wE|)';
 
-      feed(alice, input$);
-      const before = ears(alice);
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
-        o: 'opened',
-        x: 'alice\n',
-        z: 'bob: hi\n',
-        w: 'bob: bye\n',
-        q: 'ended eof',
-      });
-      flush();
-      expect(ears(alice)).toBe(before);
-    }),
-  );
+    const values = { x: 'alice\nbob', y: ': h', z: 'i\nbob: bye' };
+    const { session, expectEvents } = reader(chunks, values);
+    const before = ears(session);
+    expectEvents(events, { o: 'opened', x: 'alice\n', z: 'bob: hi\n', w: 'bob: bye\n', E: 'ended eof' });
+    flush();
+    expect(ears(session)).toBe(before);
+  });
 
-  it(
-    'passes the bytes of a line on as they are',
-    inVirtualTime(({ hot, expectObservable }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x-', { x: 'é\u{1f600}\n' });
-      const run = '       ^-!';
-      const events = '    ox-';
+  it('passes the bytes of a line on as they are', ({ reader }) => {
+    const chunks = '-x-';
+    const run = '   ^-!';
+    const events = 'ox-';
 
-      feed(alice, input$);
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
-        o: 'opened',
-        x: '\xc3\xa9\xf0\x9f\x98\x80\n',
-      });
-    }),
-  );
+    const { expectEvents } = reader(chunks, { x: 'é\u{1f600}\n' });
+    expectEvents(events, { o: 'opened', x: '\xc3\xa9\xf0\x9f\x98\x80\n' }, run);
+  });
 
-  it(
-    'tells of a line over the limit, and goes on after it',
-    inVirtualTime(({ hot, expectObservable }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x-y-', { x: 'a line that is too long\n', y: 'alice\n' });
-      const run = '       ^---!';
-      const events = '    ox-y-';
+  it('tells of a line over the limit, and goes on after it', ({ reader }) => {
+    const chunks = '-x-y-';
+    const run = '   ^---!';
+    const events = 'ox-y-';
 
-      feed(alice, input$);
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
-        o: 'opened',
-        x: 'overlong',
-        y: 'alice\n',
-      });
-    }),
-  );
+    const { expectEvents } = reader(chunks, { x: 'a line too long\n', y: 'alice\n' }, { maxLine: 10 });
+    expectEvents(events, { o: 'opened', x: 'overlong', y: 'alice\n' }, run);
+  });
 
-  it(
-    'ends with a connection that breaks, without the line that it broke',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x--#', { x: 'alice\nbob: h' });
-      const events = '    ox--(r|)';
+  it('ends with a connection that breaks, without the line that it broke', ({ reader, flush }) => {
+    const chunks = '-x--#';
+    const events = 'ox--(R|)';
 
-      feed(alice, input$);
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
-        o: 'opened',
-        x: 'alice\n',
-        r: 'ended reset',
-      });
-      flush();
-      expect(ears(alice)).toBe(0);
-    }),
-  );
+    const { session, expectEvents } = reader(chunks, { x: 'alice\nbob: h' });
+    expectEvents(events, { o: 'opened', x: 'alice\n', R: 'ended reset' });
+    flush();
+    expect(ears(session)).toBe(0);
+  });
 
-  it(
-    'ends when no name came in time, whatever else did',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const mute = peer('mute');
-      const input$ = hot('--x----y-', { x: '\n', y: 'alice\n' });
-      const events = '    o-x--(t|)';
+  it('ends when no name came in time, whatever else did', ({ reader, flush }) => {
+    const chunks = '--x----y-';
+    const events = 'o-x--(T|)';
 
-      feed(mute, input$);
-      expectObservable(reader(mute, { ...limits, loginTimeout: 5 }, anyTime).pipe(map(showEvent))).toBe(
-        events,
-        {
-          o: 'opened',
-          x: '\n',
-          t: 'ended login-timeout',
-        },
-      );
-      flush();
-      expect(ears(mute)).toBe(0);
-    }),
-  );
+    const { session, expectEvents } = reader(chunks, { x: '\n', y: 'alice\n' }, { loginTimeout: 5 });
+    expectEvents(events, { o: 'opened', x: '\n', T: 'ended login-timeout' });
+    flush();
+    expect(ears(session)).toBe(0);
+  });
 
-  it(
-    'waits for ever once there is a name',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x----- 1m -z', { x: 'alice\n', z: 'bob: hi\n' });
-      const login$ = hot('-n-----');
-      const events = '    ox----- 1m -z';
+  it('waits for ever once there is a name', ({ hot, reader }) => {
+    const chunks = '    -x----- 1m -z';
+    const login$ = hot('-n-----');
+    const events = '    ox----- 1m -z';
 
-      feed(alice, input$);
-      login$.subscribe(() => {
-        alice.name = 'alice';
-      });
-      expectObservable(reader(alice, { ...limits, loginTimeout: 5 }, anyTime).pipe(map(showEvent))).toBe(
-        events,
-        {
-          o: 'opened',
-          x: 'alice\n',
-          z: 'bob: hi\n',
-        },
-      );
-      expectSubscriptions(input$.subscriptions).toBe('^');
-    }),
-  );
+    const values = { x: 'alice\n', z: 'bob: hi\n' };
+    const { session, expectEvents } = reader(chunks, values, { loginTimeout: 5 });
+    login$.subscribe(() => {
+      session.name = 'alice';
+    });
+    expectEvents(events, { ...values, o: 'opened' });
+  });
 
-  it(
-    'ends when its session is dismissed',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x----y-', { x: 'alice\n', y: 'bob: hi\n' });
-      const dismiss$ = hot('---d----');
-      const events = '    ox-(e|)-';
+  it('ends when its session is dismissed', ({ hot, reader, flush }) => {
+    const chunks = '      -x----y-';
+    const dismiss$ = hot('---d----');
+    const events = '      ox-(S|)-';
 
-      feed(alice, input$);
-      dismiss$.subscribe(() => {
-        alice.dismiss('slow-consumer');
-      });
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent))).toBe(events, {
-        o: 'opened',
-        x: 'alice\n',
-        e: 'ended slow-consumer',
-      });
-      flush();
-      expect(ears(alice)).toBe(0);
-    }),
-  );
+    const { session, expectEvents } = reader(chunks, { x: 'alice\n', y: 'bob: hi\n' });
+    dismiss$.subscribe(() => {
+      session.dismiss('slow-consumer');
+    });
+    expectEvents(events, { o: 'opened', x: 'alice\n', S: 'ended slow-consumer' });
+    flush();
+    expect(ears(session)).toBe(0);
+  });
 
-  it(
-    'ends after the event in which its session was dismissed, in the same frame',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x----', { x: '/quit\n' });
-      const events = '    o(xe|)';
+  it('ends after the event in which its session was dismissed, in the same frame', ({
+    reader,
+    expectObservable,
+    flush,
+  }) => {
+    const chunks = '-x----';
+    const events = 'o(xQ|)';
 
-      feed(alice, input$);
-      const steps: string[] = [];
-      const handled$ = reader(alice, limits, anyTime).pipe(
-        map(showEvent),
-        tap((event) => {
-          steps.push(`begin ${event.trim()}`);
-          if (event === '/quit\n') alice.dismiss('quit');
-          steps.push(`end ${event.trim()}`);
-        }),
-      );
-      expectObservable(handled$).toBe(events, { o: 'opened', x: '/quit\n', e: 'ended quit' });
-      flush();
-      expect(steps.slice(2)).toEqual(['begin /quit', 'end /quit', 'begin ended quit', 'end ended quit']);
-    }),
-  );
+    const steps: string[] = [];
+    const { session, events$ } = reader(chunks, { x: '/quit\n' });
+    const handled$ = events$.pipe(
+      tap((event) => {
+        steps.push(`begin ${event.trim()}`);
+        if (event === '/quit\n') session.dismiss('quit');
+        steps.push(`end ${event.trim()}`);
+      }),
+    );
+    expectObservable(handled$).toBe(events, { o: 'opened', x: '/quit\n', Q: 'ended quit' });
+    flush();
+    expect(steps.slice(2)).toEqual(['begin /quit', 'end /quit', 'begin ended quit', 'end ended quit']);
+  });
 
-  it(
-    'that is unsubscribed says nothing more, not even that it ended, and hears nothing',
-    inVirtualTime(({ hot, expectObservable, flush }) => {
-      const alice = peer('alice');
-      const input$ = hot('-x----y-|', { x: 'alice\nbob: h', y: 'i\n' });
-      const run = '       ^---!----';
-      const events = '    ox-------';
+  it('that is unsubscribed says nothing more, not even that it ended, and hears nothing', ({
+    reader,
+    flush,
+  }) => {
+    const chunks = '-x----y-|';
+    const run = '   ^---!----';
+    const events = 'ox-------';
 
-      feed(alice, input$);
-      const before = ears(alice);
-      expectObservable(reader(alice, limits, anyTime).pipe(map(showEvent)), run).toBe(events, {
-        o: 'opened',
-        x: 'alice\n',
-      });
-      flush();
-      expect(ears(alice)).toBe(before);
-    }),
-  );
+    const { session, expectEvents } = reader(chunks, { x: 'alice\nbob: h', y: 'i\n' });
+    const before = ears(session);
+    expectEvents(events, { o: 'opened', x: 'alice\n' }, run);
+    flush();
+    expect(ears(session)).toBe(before);
+  });
 });
 
 describe('What a peer sends after its reader', () => {
-  it.each([
+  for (const [end, chunks, run, discarding] of [
     ['ended with the input', '-x-|--', '^-----', '---d--'],
     ['ended with a reset', '  -x-#--', '^-----', '---d--'],
     ['was unsubscribed', '    -x----', '^--!--', '---d--'],
     ['timed out', '           ------', '^-----', '----d-'],
-  ])('%s is read and thrown away', (_end, input, run, discarding) => {
-    inVirtualTime(({ hot, expectObservable }) => {
-      const alice = peer('alice');
+  ] as const) {
+    it(`${end} is read and thrown away`, ({ reader, expectObservable }) => {
       const discards$ = new Subject<string>();
-      jest.spyOn(alice, 'discard').mockImplementation(() => {
+      const { session, events$ } = reader(chunks, { x: 'alice\n' }, { loginTimeout: 4 });
+      jest.spyOn(session, 'discard').mockImplementation(() => {
         discards$.next('d');
       });
-      feed(alice, hot(input, { x: 'alice\n' }));
       // An expectation without diagrams is what subscribes within `run`.
-      expectObservable(reader(alice, { ...limits, loginTimeout: 4 }, anyTime), run);
+      expectObservable(events$, run);
       expectObservable(discards$).toBe(discarding);
-    })();
-  });
+    });
+  }
 });

@@ -1,165 +1,129 @@
 import { type Observable, map } from 'rxjs';
-import { shutdownOf } from '../lib/shutdown.ts';
-import { chat, inVirtualTime, notesOf, peer, readerOf } from './marbles.ts';
+import type { RunHelpers } from 'rxjs/testing';
+import { type ShutdownSignal, shutdownOf } from '../lib/shutdown.ts';
+import { it } from './support/it.ts';
+import { heard, typed } from './support/values.ts';
 
-/** What a moment's value is does not matter. */
-function moment(name: string): (moment$: Observable<unknown>) => Observable<string> {
-  return map(() => name);
+interface Moments {
+  /** When the drain is subscribed; from the start if left out. */
+  readonly late?: string;
+  readonly drain$: string;
+  readonly deadline$: string;
+}
+
+/** Expects the moments of a shutdown that may take 5 ms. What their values are does not matter. */
+function expectMoments(
+  { expectObservable }: RunHelpers,
+  signal: ShutdownSignal | undefined,
+  expected: Moments,
+) {
+  const { drain$, deadline$ } = shutdownOf(signal, 5);
+  const asLetter = (moment$: Observable<unknown>) => moment$.pipe(map(() => 'd'));
+  expectObservable(asLetter(deadline$)).toBe(expected.deadline$);
+  expectObservable(asLetter(drain$), expected.late).toBe(expected.drain$);
 }
 
 describe('The signal of a shutdown', () => {
-  it(
-    'begins the drain, and the deadline comes the timeout later',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const signal$ = hot(' --s-------');
-      const drain = '       --(d|)----';
-      const deadline = '    -------(d|)';
-      const signal = '      ^------!--';
+  it('begins the drain, and the deadline comes the timeout later', (time) => {
+    const signal$ = time.hot('--s-------');
+    expectMoments(time, signal$, {
+      drain$: '               --(d|)----',
+      deadline$: '            -------(d|)',
+    });
+    const subscription = '    ^------!--';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
+  it('brings the deadline at once by its second value, and a third is nothing', (time) => {
+    const signal$ = time.hot('--s-s-s---');
+    expectMoments(time, signal$, {
+      drain$: '               --(d|)----',
+      deadline$: '            ----(d|)--',
+    });
+    const subscription = '    ^---!-----';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-  it(
-    'brings the deadline at once by its second value, and a third is nothing',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const signal$ = hot(' --s-s-s---');
-      const drain = '       --(d|)----';
-      const deadline = '    ----(d|)--';
-      const signal = '      ^---!-----';
+  it('may give both values in one frame', (time) => {
+    const signal$ = time.hot('--(st)----');
+    expectMoments(time, signal$, {
+      drain$: '               --(d|)----',
+      deadline$: '            --(d|)----',
+    });
+    const subscription = '    ^-!-------';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
+  it('may complete after its value: the deadline comes all the same', (time) => {
+    const signal$ = time.cold('--s|------');
+    expectMoments(time, signal$, {
+      drain$: '                --(d|)----',
+      deadline$: '             -------(d|)',
+    });
+    const subscription = '     ^--!------';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-  it(
-    'may give both values in one frame',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const signal$ = hot(' --(st)----');
-      const drain = '       --(d|)----';
-      const deadline = '    --(d|)----';
-      const signal = '      ^-!-------';
+  it('is none if it completes without a value: the chat goes on', ({ pipeline }) => {
+    const lines = { ...typed, 1: 'alice: 1' };
+    const { expectHeard, expectSubscriptions } = pipeline(lines, {
+      sessions$: 'a---------',
+      alice: '    -a----1---',
+      signal$: '  ---|------',
+    });
+    expectHeard(heard, {
+      alice: '    oa----1---',
+    });
+    expectSubscriptions({
+      alice: '    ^---------',
+      signal$: '  ^--!------',
+    });
+  });
 
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
+  it('is replayed to who asks later, as long as somebody waits for the deadline', (time) => {
+    const signal$ = time.hot('--s-------');
+    expectMoments(time, signal$, {
+      late: '                 -----^----',
+      drain$: '               -----(d|)-',
+      deadline$: '            -------(d|)',
+    });
+    const subscription = '    ^------!--';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-  it(
-    'may complete after its value: the deadline comes all the same',
-    inVirtualTime(({ cold, expectObservable, expectSubscriptions }) => {
-      const signal$ = cold('--s|------');
-      const drain = '       --(d|)----';
-      const deadline = '    -------(d|)';
-      const signal = '      ^--!------';
+  it('is not asked for again when it has completed: it is replayed then too', (time) => {
+    const signal$ = time.cold('--s|------');
+    expectMoments(time, signal$, {
+      late: '                  -----^----',
+      drain$: '                -----(d|)-',
+      deadline$: '             -------(d|)',
+    });
+    const subscription = '     ^--!------';
+    time.expectSubscriptions(signal$.subscriptions).toBe(subscription);
+  });
 
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
+  it('may be an AbortSignal', (time) => {
+    const controller = new AbortController();
+    time.hot('    --a-------').subscribe(() => {
+      controller.abort();
+    });
+    expectMoments(time, controller.signal, {
+      drain$: '   --(d|)----',
+      deadline$: '-------(d|)',
+    });
+  });
 
-  it(
-    'is none if it completes without a value: the chat goes on',
-    inVirtualTime(({ hot, cold, expectObservable, expectSubscriptions }) => {
-      const alice = peer('alice');
-      const sessions$ = hot('a---------', { a: alice });
-      const alice$ = hot('   -a----m---', { a: 'alice', m: 'alice: hi' });
-      const signal$ = cold(' ---|------');
-      const toAlice = '      oa----m---';
-      const aliceSession = ' ^---------';
-      const signal = '       ^--!------';
+  it('may be an AbortSignal that was raised before', (time) => {
+    expectMoments(time, AbortSignal.abort(), {
+      drain$: '   (d|)------',
+      deadline$: '-----(d|)--',
+    });
+  });
 
-      const notes$ = chat(sessions$, {
-        ...shutdownOf(signal$, 2),
-        reader: readerOf(new Map([[alice, alice$]])),
-      });
-      expectObservable(notes$.pipe(notesOf(alice))).toBe(toAlice, {
-        o: 'opened',
-        a: '* welcome alice',
-        m: 'from alice: hi',
-      });
-      expectSubscriptions(alice$.subscriptions).toBe(aliceSession);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
-
-  it(
-    'is replayed to who asks later, as long as somebody waits for the deadline',
-    inVirtualTime(({ hot, expectObservable, expectSubscriptions }) => {
-      const signal$ = hot(' --s-------');
-      const late = '        -----^----';
-      const drain = '       -----(d|)-';
-      const deadline = '    -------(d|)';
-      const signal = '      ^------!--';
-
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectObservable(drain$.pipe(moment('d')), late).toBe(drain);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
-
-  it(
-    'is not asked for again when it has completed: it is replayed then too',
-    inVirtualTime(({ cold, expectObservable, expectSubscriptions }) => {
-      const signal$ = cold('--s|------');
-      const late = '        -----^----';
-      const drain = '       -----(d|)-';
-      const deadline = '    -------(d|)';
-      const signal = '      ^--!------';
-
-      const { drain$, deadline$ } = shutdownOf(signal$, 5);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-      expectObservable(drain$.pipe(moment('d')), late).toBe(drain);
-      expectSubscriptions(signal$.subscriptions).toBe(signal);
-    }),
-  );
-
-  it(
-    'may be an AbortSignal',
-    inVirtualTime(({ hot, expectObservable }) => {
-      const abort$ = hot('--a-------');
-      const drain = '     --(d|)----';
-      const deadline = '  -------(d|)';
-
-      const controller = new AbortController();
-      abort$.subscribe(() => {
-        controller.abort();
-      });
-      const { drain$, deadline$ } = shutdownOf(controller.signal, 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-    }),
-  );
-
-  it(
-    'may be an AbortSignal that was raised before',
-    inVirtualTime(({ expectObservable }) => {
-      const drain = '   (d|)------';
-      const deadline = '-----(d|)--';
-
-      const { drain$, deadline$ } = shutdownOf(AbortSignal.abort(), 5);
-      expectObservable(drain$.pipe(moment('d'))).toBe(drain);
-      expectObservable(deadline$.pipe(moment('d'))).toBe(deadline);
-    }),
-  );
-
-  it(
-    'may be left out: nothing ends',
-    inVirtualTime(({ expectObservable }) => {
-      const { drain$, deadline$ } = shutdownOf(undefined, 0);
-      expectObservable(drain$).toBe('---');
-      expectObservable(deadline$).toBe('---');
-    }),
-  );
+  it('may be left out: nothing ends', (time) => {
+    expectMoments(time, undefined, {
+      drain$: '   ------',
+      deadline$: '------',
+    });
+  });
 });

@@ -1,7 +1,9 @@
 import { Subject } from 'rxjs';
 import type { Delivery, SessionEvent } from '../lib/model/events.ts';
-import { NO_INTAKE, type Session } from '../lib/model/session.ts';
-import { peer, show, theBroker } from './marbles.ts';
+import type { Session } from '../lib/model/session.ts';
+import { theBroker } from './support/broker.ts';
+import { onTakeBack, sessionOf } from './support/sessions.ts';
+import { textOfPayload } from './support/texts.ts';
 
 /** A broker, and what of their lines it has given back to those who wrote them. */
 function desk(names: readonly string[]) {
@@ -13,7 +15,7 @@ function desk(names: readonly string[]) {
     events$.next({ type: 'lines', session, block: Buffer.from(text) });
   };
   const login = (name: string) => {
-    const session = peer(name);
+    const session = sessionOf(name);
     events$.next({ type: 'opened', session });
     say(session, `${name}\n`);
     return session;
@@ -21,11 +23,8 @@ function desk(names: readonly string[]) {
   const sessions = names.map(login);
   const alice = login('alice');
   let back = '';
-  alice.attach({
-    ...NO_INTAKE,
-    takeBack: (lines) => {
-      back += lines.toString();
-    },
+  onTakeBack(alice, (lines) => {
+    back += lines.toString();
   });
   deliveries.length = 0;
   return {
@@ -88,10 +87,10 @@ describe('Of the lines of one read, at a time', () => {
     alice.hold();
     // The first one is: nobody would be served who is held by himself.
     expect(take('/ping 1\n/ping 2\n/ping 3\n')).toBe(1);
-    expect(heard(alice).map(show)).toEqual(['* pong 1']);
+    expect(heard(alice).map(textOfPayload)).toEqual(['* pong 1']);
     alice.release();
     expect(take('/ping 2\n/ping 3\n')).toBe(2);
-    expect(heard(alice).map(show)).toEqual(['* pong 1', '* pong 2 / * pong 3']);
+    expect(heard(alice).map(textOfPayload)).toEqual(['* pong 1', '* pong 2 / * pong 3']);
   });
 
   it('some are taken and the others come again in their place: nothing is lost, doubled, or late', () => {
@@ -102,7 +101,7 @@ describe('Of the lines of one read, at a time', () => {
     expect(takeAll(text)).toBeGreaterThan(5);
     expect(alice.accepted).toBe(numbers.length);
     const lines = (session: Session | undefined) =>
-      session === undefined ? [] : heard(session).flatMap((payload) => show(payload).split(' / '));
+      session === undefined ? [] : heard(session).flatMap((payload) => textOfPayload(payload).split(' / '));
     expect(lines(alice)).toEqual(numbers.map((number) => `* pong ${number}`));
     for (const half of [0, 1]) {
       const expected = numbers.filter((number) => number % 2 === half);

@@ -52,8 +52,7 @@ describe('a bot', () => {
     const said: Said = { to: ['alice', 'bob'], text: 'first\r\nalice: forged\n/quit' };
     const said$ = new Subject<Said>();
     const server = await Server.start({ connections$: bot('news', () => said$) });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
+    const [alice, bob] = await server.logins('alice', 'bob');
     said$.next(said);
     said$.next({ to: 'alice', text: 'last' });
     await alice.heard('last\n');

@@ -167,7 +167,7 @@ describe('what is said with a login', () => {
     shutdown$.next();
     checks.goOn();
     expect(await alice.whole()).toBe('* closing shutdown: accepted 0, delivered 0\n');
-    await until(() => server.completed, 'the drain');
+    await server.drained();
     expect(server.all('joined')).toEqual([]);
   });
 

@@ -27,14 +27,12 @@ describe('where lines go', () => {
     await say('2');
     const carol = await server.login('carol');
     await say('3');
-    bob.send('/quit\n');
-    await bob.whole();
+    await bob.quit();
     await say('4');
     const again = await server.login('bob');
     await say('5');
     await say('6');
-    alice.send('/quit\n');
-    await alice.whole();
+    await alice.quit();
 
     const errors = alice.lines.filter((line) => /^! |pong/.test(line)).map((line) => line.replace(/:.*/, ''));
     const [noBob, noCarol] = ['! not-connected bob', '! not-connected carol'];

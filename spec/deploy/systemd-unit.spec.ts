@@ -52,8 +52,7 @@ import { Walker } from '../support/walker.ts';
     alice.send('alice: still here\n');
     await alice.heard('from alice: still here\n');
     expect(await machine.show('MainPID')).toBe(before);
-    alice.send('/quit\n');
-    await alice.whole();
+    await alice.quit();
   });
 
   it('know a new account after a reload', async () => {
@@ -93,8 +92,7 @@ import { Walker } from '../support/walker.ts';
     await machine.systemctl('kill', '--kill-whom=main', '--signal=STOP', 'a-chat.service');
     // Accepted by the next one, when that is there.
     const alice = await Peer.login(socket, 'alice');
-    alice.send('/quit\n');
-    await alice.whole();
+    await alice.quit();
     expect(await machine.show('MainPID')).not.toBe(before);
     expect(await machine.show('NRestarts')).toBe('1');
     await machine.edit('a-chat.service', '');

@@ -2,7 +2,6 @@ import { Duplex, PassThrough } from 'node:stream';
 import { NEVER, Subject, concat, from, of } from 'rxjs';
 import type { Peer } from '../support/peer.ts';
 import { Server, stopServers } from '../support/server.ts';
-import { until } from '../support/until.ts';
 
 afterEach(stopServers);
 
@@ -39,7 +38,7 @@ async function serve(
     const began = performance.now();
     shutdown$.next();
     await server.told('drained');
-    await until(() => server.completed, 'the end');
+    await server.drained();
     expect(performance.now() - began).toBeLessThan(SOON);
   };
   return { server, alice, drain };

@@ -107,8 +107,7 @@ async function busyDay(...args: string[]): Promise<Program> {
     `bob: ${SECRET}\nnobody: ${SECRET}\n${SECRET}\n/${SECRET}\n/ping ${SECRET}\nbob: ${SECRET.repeat(999)}\n`,
   );
   await alice.settled();
-  bob.send('/quit\n');
-  await bob.whole();
+  await bob.quit();
 
   const deaf = await login(port, 'deaf');
   deaf.socket.pause();

@@ -15,8 +15,7 @@ const LIKE_ALICE = [
 
 /** Resolves when the name is free again. */
 async function quit(peer: Peer): Promise<void> {
-  peer.send('/quit\n');
-  await peer.whole();
+  await peer.quit();
 }
 
 describe('a skeleton', () => {

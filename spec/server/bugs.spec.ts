@@ -3,7 +3,6 @@ import { Meter } from '../../lib/index.ts';
 import { WriteBatches } from '../../lib/writers/write-batches.ts';
 import { Roster } from '../../lib/broker/roster.ts';
 import { Server, stopServers } from '../support/server.ts';
-import { until } from '../support/until.ts';
 
 const failure = new Error('this is a bug');
 
@@ -37,7 +36,7 @@ async function chat() {
     again.send('bob: again\n');
     await bob.heard('from alice: again\n');
     shutdown$.next();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect(server.failure).toBeUndefined();
     expect(server.all('drained')).toMatchObject([{ report: { sessions: 3, abandoned } }]);
   };

@@ -1,24 +1,15 @@
 import { Subject } from 'rxjs';
+import { expectTurnedAway, refusal } from '../support/refusals.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 afterEach(stopServers);
 
-/** An error line: its code, what it is about, and something to read. */
-function refusal(code: string, subject = ''): RegExp {
-  const literal = [code, subject]
-    .join(' ')
-    .trimEnd()
-    .replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^! ${literal}: \\S.*$`);
-}
-
 describe('an exchange', () => {
   it('goes line by line as the protocol shows it', async () => {
     const shutdown$ = new Subject<string>();
     const server = await Server.start({ shutdown$ });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
+    const [alice, bob] = await server.logins('alice', 'bob');
 
     alice.send('bob: hello\n');
     await bob.heard('from alice: hello\n');
@@ -51,8 +42,7 @@ describe('a message', () => {
     const [welcome, ...rest] = (await server.converse(`alice\n${input}`)).split('\n').slice(0, -1);
     expect(welcome).toBe('* welcome alice');
     expect(rest.pop()).toMatch(/^\* closing eof: /);
-    bob.send('/quit\n');
-    await bob.whole();
+    await bob.quit();
     return { alice: rest, bob: bob.lines.slice(1, -1) };
   }
 
@@ -116,8 +106,7 @@ describe('a message', () => {
 
   it('goes to the very name: names are case-sensitive', async () => {
     const server = await Server.start();
-    const lower = await server.login('bob');
-    const upper = await server.login('Bob');
+    const [lower, upper] = await server.logins('bob', 'Bob');
     const text = await server.converse('alice\nBob: capital\nBOB: none\n');
     expect(text.split('\n')[1]).toMatch(refusal('not-connected', 'BOB'));
     await upper.heard('from alice: capital\n');
@@ -127,12 +116,10 @@ describe('a message', () => {
 
   it('goes to who has the name now, not to who had it when the sender last wrote there', async () => {
     const server = await Server.start();
-    const alice = await server.login('alice');
-    const first = await server.login('bob');
+    const [alice, first] = await server.logins('alice', 'bob');
     alice.send('bob: one\n');
     await first.heard('from alice: one\n');
-    first.send('/quit\n');
-    await first.whole();
+    await first.quit();
     alice.send('bob: nobody\n');
     await alice.heard('! not-connected bob: ');
     const second = await server.login('bob');
@@ -170,14 +157,12 @@ describe('a line that is no message', () => {
 describe('a command', () => {
   it('/who lists who is here in the order of login', async () => {
     const server = await Server.start();
-    const zoe = await server.login('zoe');
-    const bob = await server.login('bob');
+    const [zoe, bob] = await server.logins('zoe', 'bob');
     server.connect();
     await server.login('Ann');
     zoe.send('/who\n');
     await zoe.heard('* who 3: zoe, bob, Ann\n');
-    bob.send('/quit\n');
-    await bob.whole();
+    await bob.quit();
     zoe.send('/who\n');
     await zoe.heard('* who 2: zoe, Ann\n');
     await server.login('bob');
@@ -248,10 +233,8 @@ describe('/quit', () => {
 
   it('makes lines that come later have no effect', async () => {
     const server = await Server.start();
-    const bob = await server.login('bob');
-    const alice = await server.login('alice');
-    alice.send('/quit\n');
-    const farewell = await alice.whole();
+    const [bob, alice] = await server.logins('bob', 'alice');
+    const farewell = await alice.quit();
     alice.send('bob: late\n/ping\n');
     alice.end();
     // The server closes its end when it has read all of this one's input.
@@ -264,9 +247,7 @@ describe('/quit', () => {
 
   it('delivers a backlog that its peer had not read, and loses nothing that was sent there', async () => {
     const server = await Server.start();
-    const alice = await server.login('alice');
-    const carol = await server.login('carol');
-    const bob = await server.login('bob');
+    const [alice, carol, bob] = await server.logins('alice', 'carol', 'bob');
     alice.socket.pause();
     const total = 3000;
     const payload = 'x'.repeat(4000);
@@ -314,8 +295,7 @@ describe('the counts of the closing line', () => {
     const bob = await server.login('bob');
     const text = await server.converse(`${input}/quit\nbob: late\n`);
     expect(text).toMatch(/\n\* closing quit: accepted 4, delivered 1\n$/);
-    bob.send('/quit\n');
-    expect(await bob.whole()).toMatch(/\n\* closing quit: accepted 0, delivered 3\n$/);
+    expect(await bob.quit()).toMatch(/\n\* closing quit: accepted 0, delivered 3\n$/);
   });
 
   it('are told to the operator where a reset leaves nobody to read them', async () => {
@@ -351,14 +331,9 @@ describe('a first line of HTTP, or of another protocol,', () => {
     const server = await Server.start();
     const browser = server.connect();
     browser.send(request);
-    const [refused, ...rest] = (await browser.whole()).split('\n');
-    expect(refused).toMatch(refusal('not-chat'));
-    expect(rest).toEqual(['* closing not-chat: accepted 0, delivered 0', '']);
+    await expectTurnedAway(server, browser, 'not-chat');
     browser.end();
     expect(await server.told('left')).toMatchObject({ name: undefined, reason: 'not-chat' });
-    expect(server.all('refused')).toEqual([
-      { type: 'refused', code: 'not-chat', name: undefined, remote: browser.address },
-    ]);
     expect(server.all('joined')).toEqual([]);
   });
 
@@ -381,9 +356,7 @@ describe('a first line of HTTP, or of another protocol,', () => {
     const server = await Server.start();
     const browser = server.connect();
     browser.send(Buffer.from([0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0x00, 0x0a, 0x61, 0x0a]));
-    const [refused, ...rest] = (await browser.whole()).split('\n');
-    expect(refused).toMatch(refusal('not-chat'));
-    expect(rest).toEqual(['* closing not-chat: accepted 0, delivered 0', '']);
+    await expectTurnedAway(server, browser, 'not-chat');
   });
 
   it('is a line like any other once logged in', async () => {
@@ -424,8 +397,7 @@ describe('a name that is taken', () => {
 
   it('is free again right after a reset', async () => {
     const server = await Server.start({ lingerTimeout: 60_000 });
-    const first = await server.login('alice');
-    const second = await server.login('bob');
+    const [first, second] = await server.logins('alice', 'bob');
     first.reset();
     await until(() => first.closed, 'the reset');
     second.send('alice: still there?\n');
@@ -442,8 +414,7 @@ describe('a name that is taken', () => {
     const second = server.connect();
     second.send('alice\n');
     await second.heard('! name-taken alice: ');
-    first.send('/quit\n');
-    await first.whole();
+    await first.quit();
     second.send('alice\n');
     await second.heard('* welcome alice\n');
   });
@@ -481,8 +452,7 @@ describe('a refused login', () => {
 describe('a plain server', () => {
   it('sends from lines alone, byte for byte', async () => {
     const server = await Server.start({ plain: true, maxLine: 100 });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
+    const [alice, bob] = await server.logins('alice', 'bob');
     alice.send('bob: hällo\r\nbob, alice, carol: hi: all \nnonsense\n/nonsense\n/who\n/ping\n/help\n');
     alice.send(`: x\n\nbob: ${'x'.repeat(100)}\nbob:\nalice: \u{1f642}\n/quit\nbob: late\n`);
     expect(await alice.whole()).toBe('from alice: hi: all\nfrom alice: \u{1f642}\n');
@@ -508,6 +478,6 @@ describe('a plain server', () => {
     shutdown$.next('now');
     expect(await alice.whole()).toBe('');
     alice.end();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
   });
 });

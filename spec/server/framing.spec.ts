@@ -112,8 +112,7 @@ describe('a last line without its newline', () => {
 
   it('is not taken where a reset cuts it off', async () => {
     const server = await Server.start();
-    const bob = await server.login('bob');
-    const alice = await server.login('alice');
+    const [bob, alice] = await server.logins('bob', 'alice');
     alice.send('bob: whole\nbob: cut o');
     await bob.heard('from alice: whole\n');
     await bob.settled();
@@ -328,8 +327,7 @@ describe('a line over the limit', () => {
 
   it('may go on for megabytes, and is skipped to its end', async () => {
     const server = await Server.start({ maxLine: LIMIT });
-    const bob = await server.login('bob');
-    const alice = await server.login('alice');
+    const [bob, alice] = await server.logins('bob', 'alice');
     for (let n = 0; n < 64; n += 1) alice.send(Buffer.alloc(64 * 1024, 'x'));
     alice.send('\nbob: after all that\n');
     await bob.heard('from alice: after all that\n');

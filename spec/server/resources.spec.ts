@@ -119,8 +119,7 @@ describe('the heap', () => {
     const bob = await server.login('bob');
     bob.send('/who\n');
     await bob.heard('* who 2: alice, bob\n');
-    bob.send('/quit\n');
-    await bob.whole();
+    await bob.quit();
     bob.end();
     await server.told('left');
     shutdown$.next();
@@ -129,7 +128,7 @@ describe('the heap', () => {
     expect(server.all('draining')).toMatchObject([{ sessions: 1 }]);
     await alice.whole();
     alice.end();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect(server.all('drained')).toMatchObject([{ report: { sessions: 1, abandoned: 0 } }]);
   });
 });
@@ -276,9 +275,7 @@ describe('a peer that reads slowly', () => {
     const writeTimeout = 2000;
     const count = 8000;
     const server = await Server.start({ writeTimeout });
-    const witness = await server.login('witness');
-    const alice = await server.login('alice');
-    const slow = await server.login('slow');
+    const [witness, alice, slow] = await server.logins('witness', 'alice', 'slow');
     slow.socket.removeAllListeners('data').pause();
     const chunks: Buffer[] = [];
     alice.send(`${flood('slow', count, 'witness')}/quit\n`);
@@ -341,8 +338,7 @@ describe('a peer that reads slowly', () => {
 
     slow.socket.resume();
     await Promise.all(senders.map((sender) => sender.settled()));
-    slow.send('/quit\n');
-    await slow.whole();
+    await slow.quit();
     for (const name of ['s1', 's2', 's3']) {
       expect(from(slow, name)).toHaveLength(4000);
       expect(isWhole(from(slow, name), name)).toBe(true);
@@ -377,7 +373,7 @@ describe('two peers that flood each other and never read', () => {
       expect(await peer.whole()).toMatch(/\* closing shutdown: accepted \d, delivered \d\n$/);
       peer.end();
     }
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect(server.all('drained')).toMatchObject([{ report: { sessions: 2, abandoned: 0, losses: [] } }]);
   });
 });

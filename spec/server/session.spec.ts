@@ -1,6 +1,7 @@
 import { Subject, of } from 'rxjs';
 import { OptionError, type ServerOptions, chatServer } from '../../lib/index.ts';
 import type { Peer } from '../support/peer.ts';
+import { expectTurnedAway } from '../support/refusals.ts';
 import { Server, stopServers } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -40,6 +41,24 @@ function isFlood(lines: readonly string[], name: string): boolean {
 
 const fromLines = (peer: Peer) => peer.lines.filter((line) => line.startsWith('from '));
 
+/**
+ * Alice does not read, bob floods her until he is held, and carol, who hears of it, reads on. Resolves when
+ * he is held.
+ */
+async function flooded() {
+  const server = await Server.start();
+  const [alice, carol, bob] = await server.logins('alice', 'carol', 'bob');
+  alice.socket.pause();
+  bob.send(flood('alice', 'carol'));
+  await held(carol);
+  return { server, alice, bob, carol };
+}
+
+/** How many messages to `name` its sender was told that they missed it. */
+function missed(sender: Peer, name: string): number {
+  return sender.lines.filter((line) => line.startsWith(`! not-connected ${name}: `)).length;
+}
+
 /** Resolves when `asker` hears that just `names` are here. */
 async function whoIsHere(asker: Peer, names: readonly string[]): Promise<void> {
   const answer = `* who ${names.length}: ${names.join(', ')}\n`;
@@ -54,12 +73,7 @@ describe('a connection that does not log in', () => {
     const server = await Server.start({ loginTimeout: 1500 });
     const alice = await server.login('alice');
     const silent = server.connect();
-    const [error, ...rest] = (await silent.whole()).split('\n');
-    expect(error).toMatch(/^! login-timeout: \S/);
-    expect(rest).toEqual(['* closing login-timeout: accepted 0, delivered 0', '']);
-    expect(server.all('refused')).toEqual([
-      { type: 'refused', code: 'login-timeout', name: undefined, remote: silent.address },
-    ]);
+    await expectTurnedAway(server, silent, 'login-timeout');
     silent.end();
     expect(await server.told('left')).toMatchObject({ name: undefined, reason: 'login-timeout' });
     await alice.settled();
@@ -102,12 +116,7 @@ describe('a full server', () => {
     await until(() => nameless.address !== '', 'a connection');
     const third = server.connect();
     third.send('carol\n');
-    const [error, ...rest] = (await third.whole()).split('\n');
-    expect(error).toMatch(/^! server-full: \S/);
-    expect(rest).toEqual(['* closing server-full: accepted 0, delivered 0', '']);
-    expect(server.all('refused')).toEqual([
-      { type: 'refused', code: 'server-full', name: undefined, remote: third.address },
-    ]);
+    await expectTurnedAway(server, third, 'server-full');
 
     nameless.end();
     await nameless.whole();
@@ -124,18 +133,11 @@ describe('a full server', () => {
 describe('an address', () => {
   it('has as many connections as one may have, and can have another when one has ended', async () => {
     const server = await Server.start({ maxConnectionsPerAddress: 2 });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
+    const [alice, bob] = await server.logins('alice', 'bob');
     const third = server.connect();
     third.send('carol\n');
-    const [error, ...rest] = (await third.whole()).split('\n');
-    expect(error).toMatch(/^! too-many-connections: \S/);
-    expect(rest).toEqual(['* closing too-many-connections: accepted 0, delivered 0', '']);
-    expect(server.all('refused')).toEqual([
-      { type: 'refused', code: 'too-many-connections', name: undefined, remote: third.address },
-    ]);
-    bob.send('/quit\n');
-    await bob.whole();
+    await expectTurnedAway(server, third, 'too-many-connections');
+    await bob.quit();
     expect(await server.converse('carol\n')).toMatch(/^\* welcome carol\n/);
     await alice.settled();
   });
@@ -144,8 +146,7 @@ describe('an address', () => {
 describe('a session that says nothing', () => {
   it('is closed after the idle time, and what it is sent does not count', async () => {
     const server = await Server.start({ idleTimeout: 2000 });
-    const bob = await server.login('bob');
-    const silent = await server.login('silent');
+    const [bob, silent] = await server.logins('bob', 'silent');
     // He is heard all the while, and so stays.
     await until(() => {
       bob.send('silent: are you there?\n');
@@ -175,13 +176,7 @@ describe('a session that says too much', () => {
 
 describe('the half-close of a peer', () => {
   it('lets it read all that is pending before the closing line', async () => {
-    const server = await Server.start();
-    const alice = await server.login('alice');
-    const carol = await server.login('carol');
-    const bob = await server.login('bob');
-    alice.socket.pause();
-    bob.send(flood('alice', 'carol'));
-    await held(carol);
+    const { alice, bob, carol } = await flooded();
     alice.send('carol: my last words\n');
     alice.end();
     await carol.heard('from alice: my last words\n');
@@ -192,7 +187,6 @@ describe('the half-close of a peer', () => {
     await alice.whole();
     await bob.whole();
     const got = fromLines(alice);
-    const missed = bob.lines.filter((line) => line.startsWith('! not-connected alice: '));
     expect(got.length).toBeGreaterThan(0);
     expect(isFlood(got, 'bob')).toBe(true);
     expect(alice.lines).toEqual([
@@ -200,13 +194,12 @@ describe('the half-close of a peer', () => {
       ...got,
       `* closing eof: accepted 1, delivered ${got.length}`,
     ]);
-    expect(got.length + missed.length).toBe(FLOOD.count);
+    expect(got.length + missed(bob, 'alice')).toBe(FLOOD.count);
   });
 
   it('ends its session at once, and with it its name', async () => {
     const server = await Server.start({ lingerTimeout: 60_000 });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
+    const [alice, bob] = await server.logins('alice', 'bob');
     alice.end();
     expect(await alice.whole()).toBe('* welcome alice\n* closing eof: accepted 0, delivered 0\n');
     bob.send('/who\n');
@@ -217,9 +210,7 @@ describe('the half-close of a peer', () => {
 describe('a reset', () => {
   it('frees the name at once and touches nobody else', async () => {
     const server = await Server.start({ lingerTimeout: 60_000, drainTimeout: 60_000 });
-    const alice = await server.login('alice');
-    const bob = await server.login('bob');
-    const carol = await server.login('carol');
+    const [alice, bob, carol] = await server.logins('alice', 'bob', 'carol');
     bob.send('alice: hi\n');
     await alice.heard('from bob: hi\n');
     alice.reset();
@@ -240,42 +231,31 @@ describe('a reset', () => {
   });
 
   it('of a peer with a backlog is told with what was abandoned, and its sender goes on', async () => {
-    const server = await Server.start();
-    const alice = await server.login('alice');
-    const carol = await server.login('carol');
-    const bob = await server.login('bob');
-    alice.socket.pause();
-    bob.send(flood('alice', 'carol'));
-    await held(carol);
+    const { server, alice, bob, carol } = await flooded();
     alice.reset();
     await carol.heard(`from bob: ${FLOOD.count}\n`);
     const left = await server.told('left', ({ name }) => name === 'alice');
     expect(left.reason).toBe('reset');
     expect(left.abandoned).toBeGreaterThan(0);
     await bob.settled();
-    const missed = bob.lines.filter((line) => line.startsWith('! not-connected alice: '));
-    expect(left.delivered + left.abandoned + missed.length).toBe(FLOOD.count);
+    expect(left.delivered + left.abandoned + missed(bob, 'alice')).toBe(FLOOD.count);
   });
 });
 
 describe('a peer that does not read', () => {
   it('is cut off when it takes nothing for too long, and everybody else gets everything', async () => {
     const server = await Server.start({ writeTimeout: 1000, lingerTimeout: 100 });
-    const slow = await server.login('slow');
-    const carol = await server.login('carol');
-    const alice = await server.login('alice');
+    const [slow, carol, alice] = await server.logins('slow', 'carol', 'alice');
     slow.socket.pause();
     alice.send(`${flood('slow, carol, alice')}/quit\n`);
     await alice.whole();
-    carol.send('/quit\n');
-    await carol.whole();
+    await carol.quit();
 
     const left = await server.told('left', ({ name }) => name === 'slow');
     expect(left.reason).toBe('slow-consumer');
     expect(left.abandoned).toBeGreaterThan(0);
-    const missed = alice.lines.filter((line) => line.startsWith('! not-connected slow: '));
-    expect(missed.length).toBeGreaterThan(0);
-    expect(left.delivered + left.abandoned + missed.length).toBe(FLOOD.count);
+    expect(missed(alice, 'slow')).toBeGreaterThan(0);
+    expect(left.delivered + left.abandoned + missed(alice, 'slow')).toBe(FLOOD.count);
     for (const peer of [alice, carol]) {
       expect(fromLines(peer)).toHaveLength(FLOOD.count);
       expect(isFlood(fromLines(peer), 'alice')).toBe(true);
@@ -292,8 +272,7 @@ describe('a peer that does not read', () => {
       writeTimeout: 60_000,
       lingerTimeout: 100,
     });
-    const slow = await server.login('slow');
-    const carol = await server.login('carol');
+    const [slow, carol] = await server.logins('slow', 'carol');
     slow.socket.pause();
     const senders = await Promise.all(Array.from({ length: 24 }, (_, index) => server.login(`s${index}`)));
     const each = 120;
@@ -302,18 +281,15 @@ describe('a peer that does not read', () => {
       sender.send('carol: begun\n' + `slow: ${FLOOD.payload}\n`.repeat(each) + 'carol: done\n/quit\n');
     }
     await Promise.all(senders.map((sender) => sender.whole()));
-    carol.send('/quit\n');
-    await carol.whole();
+    await carol.quit();
 
     const left = await server.told('left', ({ name }) => name === 'slow');
     expect(left.reason).toBe('slow-consumer');
     // Long before the time-out, which would have done it too.
     expect(performance.now() - began).toBeLessThan(60_000);
     expect(left.abandoned).toBeGreaterThan(0);
-    const missed = senders
-      .flatMap(({ lines }) => lines)
-      .filter((line) => line.startsWith('! not-connected slow: '));
-    expect(left.delivered + left.abandoned + missed.length).toBe(senders.length * each);
+    const unheard = senders.reduce((sum, sender) => sum + missed(sender, 'slow'), 0);
+    expect(left.delivered + left.abandoned + unheard).toBe(senders.length * each);
     for (const sender of senders) {
       expect(sender.lines.at(-1)).toBe(`* closing quit: accepted ${each + 2}, delivered 0`);
     }
@@ -338,30 +314,21 @@ describe('a peer that does not read', () => {
   });
 
   it('slows down its senders alone, and gets everything if it reads in time', async () => {
-    const server = await Server.start();
-    const slow = await server.login('slow');
-    const carol = await server.login('carol');
-    const alice = await server.login('alice');
-    slow.socket.pause();
-    alice.send(flood('slow', 'carol'));
-    await held(carol);
-    const bob = await server.login('bob');
-    bob.send('carol: in between\n');
-    await carol.heard('from bob: in between\n');
-    slow.socket.resume();
-    await carol.heard(`from alice: ${FLOOD.count}\n`);
-    slow.send('/quit\n');
-    await slow.whole();
-    expect(fromLines(slow)).toHaveLength(FLOOD.count);
-    expect(isFlood(fromLines(slow), 'alice')).toBe(true);
-    expect(slow.lines.at(-1)).toBe(`* closing quit: accepted 0, delivered ${FLOOD.count}`);
+    const { server, alice, carol } = await flooded();
+    const dave = await server.login('dave');
+    dave.send('carol: in between\n');
+    await carol.heard('from dave: in between\n');
+    alice.socket.resume();
+    await carol.heard(`from bob: ${FLOOD.count}\n`);
+    await alice.quit();
+    expect(fromLines(alice)).toHaveLength(FLOOD.count);
+    expect(isFlood(fromLines(alice), 'bob')).toBe(true);
+    expect(alice.lines.at(-1)).toBe(`* closing quit: accepted 0, delivered ${FLOOD.count}`);
   });
 
   it('hears why, if it reads again before it is hung up on', async () => {
     const server = await Server.start({ writeTimeout: 1000, lingerTimeout: 60_000 });
-    const slow = await server.login('slow');
-    const carol = await server.login('carol');
-    const alice = await server.login('alice');
+    const [slow, carol, alice] = await server.logins('slow', 'carol', 'alice');
     slow.socket.pause();
     alice.send(`${flood('slow')}carol: done\n`);
     await carol.heard('from alice: done\n');
@@ -392,14 +359,13 @@ describe('what the operator is told', () => {
     await other.heard('! name-invalid');
     other.send('bob\nalice: hi\n');
     await alice.heard('from bob: hi\n');
-    other.send('/quit\n');
-    await other.whole();
+    await other.quit();
     other.end();
     await server.told('left');
     shutdown$.next('now');
     await alice.whole();
     alice.end();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
 
     const left = { type: 'left', abandoned: 0 };
     expect(server.events).toEqual([
@@ -431,8 +397,7 @@ describe('unsubscribing', () => {
     const alice = await server.login('alice');
     const nameless = server.connect();
     const leaving = await server.login('bob');
-    leaving.send('/quit\n');
-    await leaving.whole();
+    await leaving.quit();
     const { port } = server;
     server.unsubscribe();
     for (const peer of [alice, nameless, leaving]) {
@@ -528,7 +493,7 @@ describe('a shutdown', () => {
     expect(await nameless.whole()).toBe('* closing shutdown: accepted 0, delivered 0\n');
     alice.end();
     nameless.end();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect((await Server.start({ port: server.port })).port).toBe(server.port);
   });
 
@@ -539,7 +504,7 @@ describe('a shutdown', () => {
     controller.abort();
     expect(await alice.whole()).toBe('* welcome alice\n* closing shutdown: accepted 0, delivered 0\n');
     alice.end();
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect(server.all('drained')).toMatchObject([{ report: { sessions: 1, abandoned: 0 } }]);
   });
 
@@ -551,7 +516,7 @@ describe('a shutdown', () => {
     const { port } = free;
     free.unsubscribe();
     const server = new Server({ port, shutdown$: signal() });
-    await until(() => server.completed, 'the server to be drained');
+    await server.drained();
     expect(server.all('drained')).toMatchObject([{ report: { sessions: 0, abandoned: 0 } }]);
     expect(server.failure).toBeUndefined();
     expect((await Server.start({ port })).port).toBe(port);

@@ -71,6 +71,12 @@ export class Peer {
     this.socket.end();
   }
 
+  /** Says that it leaves; resolves, with all that came, when the server has ended its side. */
+  async quit(): Promise<string> {
+    this.send('/quit\n');
+    return this.whole();
+  }
+
   /** Breaks the connection with a reset. */
   reset(): void {
     this.#plain.resetAndDestroy();

@@ -80,6 +80,20 @@ export class Server {
     return peer;
   }
 
+  /** Those of these names, logged in one after the other. */
+  async logins<const Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ [Index in keyof Names]: Peer }> {
+    const peers: Peer[] = [];
+    for (const name of names) peers.push(await this.login(name));
+    return peers as { [Index in keyof Names]: Peer };
+  }
+
+  /** Resolves when the server has completed. */
+  async drained(): Promise<void> {
+    await until(() => this.completed, 'the server to be drained');
+  }
+
   /** A whole session: sends `input`, half-closes, and resolves with all that came. */
   async converse(...input: (string | Buffer)[]): Promise<string> {
     const peer = this.connect();
