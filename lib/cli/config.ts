@@ -1,6 +1,7 @@
 import { checkFolder } from '../listeners/unix-socket.ts';
 import { showConfig } from '../settings/file.ts';
 import { endpointsOf } from '../settings/endpoints.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { complaint } from './failures.ts';
 import type { Options } from '../settings/sources.ts';
 import { say, settingsOf } from './written.ts';
@@ -13,5 +14,5 @@ export async function config(written: Options): Promise<number> {
     if (endpoint.transport === 'unix') checkFolder(endpoint.path);
   }
   if (written.print === true) process.stdout.write(await showConfig(resolved));
-  return 0;
+  return EXIT_CODES.done;
 }

@@ -1,6 +1,7 @@
 import { type Logins, chat } from '../client/connect.ts';
 import { targetOf } from '../client/target.ts';
 import { OptionError } from '../settings/error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { loginAs, loginTyped, loginWithPassword } from './password-login.ts';
 import type { Options } from '../settings/sources.ts';
 import { say } from './written.ts';
@@ -9,7 +10,7 @@ import { say } from './written.ts';
 export async function connect(endpoint: string | undefined, written: Options): Promise<number> {
   const target = targetOf(endpoint, written, process.env);
   await chat(target, await loginsOf(written), process.stdin, process.stdout);
-  return 0;
+  return EXIT_CODES.done;
 }
 
 /** What to log in with; a password is no option, for others can see those. */

@@ -3,6 +3,7 @@ import { type SpoolCounts, Spool } from '../operate/log-spool.ts';
 import { createLog, logMissing } from '../operate/log.ts';
 import { hasColours, neverWait, outliveTerminals } from '../os/stdio.ts';
 import type { LogFormat } from '../settings/table.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { complaint } from './failures.ts';
 
 /** The log of the program, on stdout; what is wrong with it is said on stderr. */
@@ -43,7 +44,7 @@ export async function openLog(
     const missing = await lines.close(1000);
     if (missing > 0) complaints.write(complaint(`${missing} lines of the log could not be written`));
     await complaints.close(100);
-    return missing > 0 ? code || 1 : code;
+    return missing > 0 ? code || EXIT_CODES.failed : code;
   };
   const makeRoom = () => {
     lines.makeRoom();

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
 import type { DrainReport, ServerEvent } from '../model/server-events.ts';
@@ -9,6 +8,7 @@ import { supervised } from '../operate/systemd-notify.ts';
 import { parseAddress } from '../protocol/endpoint.ts';
 import { chatServer } from '../server.ts';
 import { oneOfMany, signals } from '../shutdown.ts';
+import { EXIT_CODES, codeOfSignal } from './exit-codes.ts';
 import { openLog } from './program-log.ts';
 import type { Options } from '../settings/sources.ts';
 import { settingsOf } from './written.ts';
@@ -38,7 +38,7 @@ export async function serve(written: Options): Promise<number> {
   let isBroken = false;
   process.on('uncaughtException', (failure) => {
     log.fatal(failure, 'unexpected failure');
-    if (isBroken) void close(1).then((code) => process.exit(code));
+    if (isBroken) void close(EXIT_CODES.failed).then((code) => process.exit(code));
     isBroken = true;
     broken$.next();
   });
@@ -73,8 +73,8 @@ export async function serve(written: Options): Promise<number> {
         supervised(process, Math.max(1, options.listen.length), untold),
         finalize(() => {
           const cutShortBy = received[1];
-          if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);
-          else resolve(report?.abandoned === 0 && !isBroken ? 0 : 1);
+          if (cutShortBy !== undefined) resolve(codeOfSignal(cutShortBy));
+          else resolve(report?.abandoned === 0 && !isBroken ? EXIT_CODES.done : EXIT_CODES.failed);
         }),
       )
       .subscribe({
