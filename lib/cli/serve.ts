@@ -4,7 +4,7 @@ import type { DrainReport, ServerEvent } from '../model/server-events.ts';
 import { type AdminEvent, adminEndpoint } from '../operate/admin.ts';
 import { eventLog } from '../operate/log.ts';
 import { Meter } from '../operate/meter.ts';
-import { supervised } from '../operate/systemd-notify.ts';
+import { notifySystemd } from '../operate/systemd-notify.ts';
 import { parseAddress } from '../protocol/endpoint.ts';
 import { chatServer } from '../server.ts';
 import { oneOfMany, signals } from '../shutdown.ts';
@@ -70,7 +70,7 @@ export async function serve(written: Options): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     events$
       .pipe(
-        supervised(process, Math.max(1, options.listen.length), untold),
+        notifySystemd(process, Math.max(1, options.listen.length), untold),
         finalize(() => {
           const cutShortBy = received[1];
           if (cutShortBy !== undefined) resolve(codeOfSignal(cutShortBy));
