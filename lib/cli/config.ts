@@ -6,7 +6,10 @@ import { complaint } from './failures.ts';
 import type { Options } from '../settings/sources.ts';
 import { say, settingsOf } from './written.ts';
 
-/** Fails for settings that cannot be, and shows the others if asked to. Resolves with the exit code. */
+/**
+ * Checks the settings, and prints them if asked to. Resolves with the exit code. Throws an `OptionError` for
+ * mistakes, and Node's error where a file or a folder is missing.
+ */
 export async function config(written: Options): Promise<number> {
   const resolved = await settingsOf(written);
   for (const note of resolved.notes) say(complaint(note));

@@ -97,7 +97,7 @@ export function messageOf(line: string): { from: string; text: string } | undefi
   return from === undefined || text === undefined ? undefined : { from, text };
 }
 
-/** A line of an error. `subject`, what it is about, must be without control characters. */
+/** A refusal or an error. `subject`, what it is about, must be fit to be shown. */
 export function error(code: ErrorCode, subject: string, explanation: string): string {
   return subject === '' ? `! ${code}: ${explanation}\n` : `! ${code} ${subject}: ${explanation}\n`;
 }
