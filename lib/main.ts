@@ -8,7 +8,7 @@ import { setPassword } from './cli/passwd.ts';
 import { serve } from './cli/serve.ts';
 
 async function main(): Promise<number> {
-  // Whoever reads no further, as `head`, has seen enough.
+  // A reader such as `head` may close the pipe early.
   process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
     if (failure.code !== 'EPIPE') throw failure;
   });
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   });
   switch (order.command) {
     case 'serve':
-      // What nobody reads would keep the process.
+      // Output that nobody reads would keep the process alive.
       return process.exit(await serve(order.options));
     case 'connect':
       return connect(order.endpoint, order.options);
@@ -34,8 +34,8 @@ async function main(): Promise<number> {
   }
 }
 
-// The code is left for the end of the event loop: `process.exit` would cut off what is still being written. A
-// server has waited for that, as long as it does.
+// `process.exit` would cut off output that is still being written, so the code is left for the end of the
+// event loop. A server has waited for its output already.
 main().then(
   (code) => {
     process.exitCode = code;

@@ -4,14 +4,14 @@ import { nameProblem, normalizeName } from '../protocol/names.ts';
 import { type PasswordHash, dummyHash, isPassword, loadCrypto, parseHash } from './passwords.ts';
 import { trim } from '../protocol/text.ts';
 
-/** A file that is none of accounts; its message names the line, and repeats nothing of it. */
+/** A mistake in a file of accounts. The message names the line, and repeats nothing of it. */
 export class AccountsError extends Error {
   override readonly name = 'AccountsError';
 }
 
 /**
- * Names and what is kept of their passwords. In the file each is a line, `name:hash`; empty lines and lines
- * that begin with `#` mean nothing, and neither do blanks around a line and a byte order mark before it.
+ * Names, with the hashes of their passwords. In the file each account is a line, `name:hash`. Empty lines and
+ * lines that begin with `#` are skipped, as are blanks around a line and a byte order mark before it.
  */
 export class Accounts {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
@@ -26,10 +26,10 @@ export class Accounts {
   }
 
   /**
-   * Reads the file. Throws an error of `read` where it cannot be read, and an `AccountsError` for what it
-   * holds.
+   * Reads the file. Throws the error of `read` where it cannot be read, and an `AccountsError` where it has a
+   * mistake.
    *
-   * @param read gives the bytes of a file
+   * @param read reads the bytes of a file
    */
   static read(file: string, read = readFirst): Accounts {
     const hashes = new Map<string, PasswordHash>();
@@ -47,22 +47,25 @@ export class Accounts {
     return new Accounts(hashes);
   }
 
+  /** Number of accounts. */
   get size(): number {
     return this.#hashes.size;
   }
 
+  /** Whether `name`, which is normalized, has an account. */
   has(name: string): boolean {
     return this.#hashes.has(name);
   }
 
   /**
-   * Whether `name`, which has no account, looks like one that does, and at least one of the two is not ASCII.
+   * Whether `name`, which has no account, looks like a name that has one. At least one of the two is not
+   * ASCII.
    */
   hasLookalike(name: string): boolean {
     return this.#lookalikes.has(name);
   }
 
-  /** Whether there is such an account with that password. It takes as long to say no where there is none. */
+  /** Whether the account exists and has that password. The answer takes as long where there is no account. */
   async check(name: string, password: string): Promise<boolean> {
     const dummy = await this.#dummy(name);
     const right = await isPassword(password, this.#hashes.get(name) ?? dummy);
@@ -70,7 +73,8 @@ export class Accounts {
   }
 
   /**
-   * For a name without an account, always the same of somebody else, so that its cost does not give it away.
+   * The hash that a name without an account is checked against: that of some account, and always the same one
+   * for the name. So the time of the check does not tell whether there is an account.
    */
   async #dummy(name: string): Promise<PasswordHash> {
     const crypto = await loadCrypto();
@@ -81,16 +85,17 @@ export class Accounts {
   }
 }
 
+/** Key of the choice above. It keeps clients from knowing which hash is chosen. */
 let secret: Buffer | undefined;
 
-/** The account that a line of the file is of; `undefined` for an empty one and a comment. */
+/** The account on a line of the file; `undefined` for an empty line and a comment. */
 export function accountOf(line: string): ReturnType<typeof splitAccount> | undefined {
-  // Editors put a mark before the first line, and files that were joined may have others.
+  // Editors put a byte order mark before the first line. Files that were joined have more of them.
   const text = trim(line.replace(/^\ufeff/, ''));
   return text === '' || text.startsWith('#') ? undefined : splitAccount(text);
 }
 
-/** The name before the first colon, as names are compared, and what follows it, if there is one. */
+/** The normalized name before the first colon, and the text behind the colon, if there is one. */
 export function splitAccount(line: string): { readonly name: string; readonly rest: string | undefined } {
   const colon = line.indexOf(':');
   if (colon < 0) return { name: normalizeName(line), rest: undefined };

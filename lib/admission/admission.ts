@@ -22,18 +22,19 @@ import { isForeign } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 import { forgetMatch, trim } from '../protocol/text.ts';
 
-/** Passwords that are hashed at a time: half of libuv's threads, and 32 MiB each. */
-const RUNNING = 2;
+/** Passwords that are hashed at a time. Each takes 32 MiB and one of the four threads of libuv. */
+const MAX_HASHING = 2;
 
-/** Logins that may wait for that. */
-const WAITING = 256;
+/** Logins that may wait for their password to be hashed. */
+const MAX_WAITING_LOGINS = 256;
 
 /** ms from a wrong login to its answer. */
-const DELAY = 1000;
+const DENIAL_DELAY_MS = 1000;
 
-/** Wrong logins that a connection has. */
-const TRIES = 3;
+/** Wrong logins that end a connection. */
+const MAX_WRONG_LOGINS = 3;
 
+/** The denial of a login for which there is no room to wait. */
 const BUSY: Denial = {
   code: 'server-full',
   why: 'too many logins at once, try again later',
@@ -41,7 +42,7 @@ const BUSY: Denial = {
   known: false,
 };
 
-/** Else a guest could pose as an account, and keep it out besides. */
+/** The denial of a lookalike: such a guest could pose as the owner of an account, and keep the owner out. */
 const POSING: Denial = {
   code: 'name-taken',
   why: 'it looks like the name of an account, try another',
@@ -50,12 +51,12 @@ const POSING: Denial = {
 };
 
 /**
- * Stands between a session's reader and the broker, and turns the lines of a session without a name into
- * `login` events with a verdict. The session is held while its password is hashed, and what it said behind
- * that line waits; once the broker has let it in, all passes as it comes. A password goes no further than
- * this.
+ * The stage between the readers and the broker, where there are accounts. It turns the lines of a session
+ * without a name into `login` events with a verdict. A session is held while its password is checked, and its
+ * later lines wait. Once the broker has let the session in, its events pass unchanged. No password goes
+ * further than this stage.
  *
- * @param guests whether names that have no account come in without a password
+ * @param guests whether names without an account need no password
  */
 export function admission(
   accounts: Reloadable<Accounts>,
@@ -83,13 +84,14 @@ class Login {
   readonly #session: Session;
   readonly #gate: Gate;
   readonly #out: Subscriber<SessionEvent>;
-  /** Said, and not looked at yet. */
+  /** Events that wait for the check to end. */
   #waiting: SessionEvent[] = [];
   #check: Subscription | undefined;
   #wrong = 0;
-  /** Nothing more is listened to: the session is about to end. */
-  #over = false;
-  #ended = false;
+  /** Whether events are ignored, because the session is about to end. */
+  #isOver = false;
+  /** Whether the reader has completed. */
+  #isInputOver = false;
 
   constructor(session: Session, gate: Gate, out: Subscriber<SessionEvent>) {
     this.#session = session;
@@ -97,28 +99,29 @@ class Login {
     this.#out = out;
   }
 
+  /** Takes the next event of the reader. */
   take(event: SessionEvent): void {
     if (this.#session.name !== undefined || event.type === 'opened') {
       this.#out.next(event);
     } else if (event.type === 'ended' && event.reason !== 'eof') {
       this.leave();
       this.#out.next(event);
-    } else if (!this.#over) {
-      // The end of input too: whoever pipes a file has said all of it by now.
+    } else if (!this.#isOver) {
+      // The end of input waits too: a client that pipes a file has sent all of it by now.
       this.#waiting.push(event);
       this.#goOn();
     }
   }
 
-  /** Completes when all that was said is through. */
+  /** Takes the completion of the reader. It is passed on behind the events that wait. */
   end(): void {
-    this.#ended = true;
+    this.#isInputOver = true;
     this.#goOn();
   }
 
-  /** Gives up a check that is under way. */
+  /** Ignores all further events, and gives up a check that is under way. */
   leave(): void {
-    this.#over = true;
+    this.#isOver = true;
     this.#waiting = [];
     this.#stopWaiting();
   }
@@ -127,7 +130,7 @@ class Login {
     while (this.#check === undefined) {
       const event = this.#waiting.shift();
       if (event === undefined) {
-        if (this.#ended) this.#out.complete();
+        if (this.#isInputOver) this.#out.complete();
         return;
       }
       if (event.type !== 'lines' || this.#session.name !== undefined) this.#out.next(event);
@@ -155,7 +158,7 @@ class Login {
 
   #judge(name: string, password: string | undefined): void {
     const session = this.#session;
-    const last = this.#wrong + 1 >= TRIES;
+    const last = this.#wrong + 1 >= MAX_WRONG_LOGINS;
     session.hold();
     this.#check = this.#gate.judge(session.address, name, password, last).subscribe({
       next: (verdict) => {
@@ -181,11 +184,11 @@ class Login {
   }
 }
 
-/** What all sessions share: the accounts, and the bounds of trying them. */
+/** Judges logins for all sessions: by the accounts, within the bounds on wrong and waiting logins. */
 class Gate {
   readonly #accounts: Reloadable<Accounts>;
   readonly #guests: boolean;
-  readonly #hashing = new TaskLimit(RUNNING, WAITING);
+  readonly #hashing = new TaskLimit(MAX_HASHING, MAX_WAITING_LOGINS);
   readonly #wrongLogins = new WrongLogins();
 
   constructor(accounts: Reloadable<Accounts>, guests: boolean) {
@@ -193,16 +196,18 @@ class Gate {
     this.#guests = guests;
   }
 
-  /** For what is no login, or not the one of its certificate: the broker knows better what to say of it. */
+  /**
+   * The verdict on a line that is no login, or not for the name of the certificate. The broker refuses it.
+   */
   unjudged(name: string): Denial {
     const known = this.#accounts.value.has(name);
     return { code: 'auth-failed', why: 'this is no login', over: false, known };
   }
 
   /**
-   * Emits once, later than the call.
+   * Emits one verdict, later than the call.
    *
-   * @param last whether a wrong login is to be the last of its connection
+   * @param last whether a wrong login ends the connection
    */
   judge(
     address: string | undefined,
@@ -211,7 +216,7 @@ class Gate {
     last: boolean,
   ): Observable<Verdict> {
     const deny = (why: string, over: boolean) =>
-      timer(DELAY).pipe(
+      timer(DENIAL_DELAY_MS).pipe(
         map((): Denial => ({ code: 'auth-failed', why, over, known: this.#accounts.value.has(name) })),
       );
     if (password === undefined) {
@@ -224,10 +229,10 @@ class Gate {
     if (this.#wrongLogins.exhausted(address)) return exhausted();
     if (this.#hashing.full) return soon(BUSY);
     const check = async () => {
-      // Many may have been wrong while this one waited.
+      // Other logins from this address may have been wrong while this one waited.
       if (this.#wrongLogins.exhausted(address)) return undefined;
       const right = await this.#accounts.value.check(name, password);
-      // Counted here, because whoever hangs up does not wait for the answer.
+      // It is counted before the answer, for which a client need not wait.
       if (!right) this.#wrongLogins.note(address);
       return right;
     };
@@ -240,11 +245,12 @@ class Gate {
   }
 }
 
-/** Whether the session may have that name, as far as its certificate goes. */
+/** Whether the certificate of the session, if there is one, allows that name. */
 function mayBe({ certified }: Session, name: string): boolean {
   return certified === undefined || normalizeName(certified) === name;
 }
 
+/** Emits later than the call, in the same turn of the event loop. */
 function soon(verdict: Verdict): Observable<Verdict> {
   return of(verdict).pipe(observeOn(asapScheduler));
 }

@@ -1,34 +1,34 @@
 import { EMPTY, Observable, Subject, catchError, defer, from, mergeMap, tap } from 'rxjs';
 
-/** Runs at most so many tasks at a time; as many more wait as may. */
+/** Runs tasks, a limited number at a time. A limited number of others waits. */
 export class TaskLimit {
   readonly #tasks$ = new Subject<Observable<unknown>>();
-  readonly #mostWaiting: number;
+  readonly #maxWaiting: number;
   #waiting = 0;
 
-  constructor(mostRunning: number, mostWaiting: number) {
-    this.#mostWaiting = mostWaiting;
-    this.#tasks$.pipe(mergeMap((task) => task, mostRunning)).subscribe();
+  constructor(maxRunning: number, maxWaiting: number) {
+    this.#maxWaiting = maxWaiting;
+    this.#tasks$.pipe(mergeMap((task) => task, maxRunning)).subscribe();
   }
 
-  /** Whether no more tasks may wait. */
+  /** Whether as many tasks wait as may. */
   get full(): boolean {
-    return this.#waiting >= this.#mostWaiting;
+    return this.#waiting >= this.#maxWaiting;
   }
 
   /**
-   * The result of a task. Whoever unsubscribes before its turn comes spares it; afterwards it runs to its
-   * end.
+   * Emits the result of `task`. A task that is unsubscribed from before it runs is skipped. One that runs is
+   * not stopped.
    */
   run<T>(task: () => Promise<T>): Observable<T> {
     return new Observable((out) => {
-      const turn$ = defer(() => {
+      const task$ = defer(() => {
         this.#waiting -= 1;
         return out.closed ? EMPTY : from(task()).pipe(tap(out));
       });
       this.#waiting += 1;
-      // Who asked has heard of the error.
-      this.#tasks$.next(turn$.pipe(catchError(() => EMPTY)));
+      // The subscriber has heard of the error. The other tasks must not.
+      this.#tasks$.next(task$.pipe(catchError(() => EMPTY)));
     });
   }
 }

@@ -1,35 +1,36 @@
 import { hostOf } from '../protocol/address.ts';
 
-/** Wrong tries that a host has free. */
-const FREE = 10;
+/** Wrong logins that a host may make before it is refused. */
+const FREE_WRONG_LOGINS = 10;
 
-/** ms after which one of them is forgotten. */
-const FORGET = 30_000;
+/** ms until one wrong login is forgotten. */
+const FORGOTTEN_MS = 30_000;
 
 /** Hosts that are remembered. */
-const MOST = 10_000;
+const MAX_HOSTS = 10_000;
 
 /**
- * Wrong logins by host, for those that have too many of them. All connections without an address, such as
- * those of a Unix socket, count as one.
+ * Counts wrong logins by host. All connections without an address, such as those of a Unix socket, count as
+ * one host.
  */
 export class WrongLogins {
-  /** When the last wrong try of each will be forgotten, in ms; in the order of their last tries. */
-  readonly #forgotten = new Map<string, number>();
+  /** Time at which all wrong logins of a host are forgotten, in ms; in the order of their last ones. */
+  readonly #forgottenAt = new Map<string, number>();
 
-  /** Whether the address is not to try now. */
+  /** Whether the host at `address` has made too many wrong logins. */
   exhausted(address = ''): boolean {
-    const forgotten = this.#forgotten.get(hostOf(address)) ?? 0;
-    return forgotten - performance.now() > (FREE - 1) * FORGET;
+    const forgottenAt = this.#forgottenAt.get(hostOf(address)) ?? 0;
+    return forgottenAt - performance.now() > (FREE_WRONG_LOGINS - 1) * FORGOTTEN_MS;
   }
 
+  /** Counts a wrong login of the host at `address`. */
   note(address = ''): void {
     const host = hostOf(address);
     const now = performance.now();
-    const forgotten = Math.max(now, this.#forgotten.get(host) ?? 0) + FORGET;
-    this.#forgotten.delete(host);
-    this.#forgotten.set(host, forgotten);
-    const [oldest] = this.#forgotten.keys();
-    if (this.#forgotten.size > MOST && oldest !== undefined) this.#forgotten.delete(oldest);
+    const forgottenAt = Math.max(now, this.#forgottenAt.get(host) ?? 0) + FORGOTTEN_MS;
+    this.#forgottenAt.delete(host);
+    this.#forgottenAt.set(host, forgottenAt);
+    const [oldest] = this.#forgottenAt.keys();
+    if (this.#forgottenAt.size > MAX_HOSTS && oldest !== undefined) this.#forgottenAt.delete(oldest);
   }
 }

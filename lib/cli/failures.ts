@@ -3,22 +3,22 @@ import { ConnectionError, LoginError } from '../client/connect.ts';
 import { defang } from '../protocol/text.ts';
 import { FileError } from '../settings/files.ts';
 import { OptionError } from '../settings/error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 
-/** One line about what went wrong, fit for a terminal whatever was typed. */
+/** One line about a failure, with control characters shown by stand-ins. */
 export function complaint(message: string): string {
   return `a-chat: ${defang(message.trim().replaceAll('\n', ' '))}\n`;
 }
 
-/**
- * What is wrong, line by line, and the exit code: 2 for what the operator wrote, 1 for what the system
- * refused, 3 for a login that the server did.
- */
+/** The lines of a failure that is expected, and its exit code; `undefined` for a bug. */
 export function explain(failure: unknown): { lines: readonly string[]; code: number } | undefined {
-  if (failure instanceof OptionError) return { lines: failure.mistakes, code: 2 };
-  if (failure instanceof AccountsError) return { lines: [failure.message], code: 2 };
-  if (failure instanceof FileError) return { lines: [failure.message], code: 1 };
-  if (failure instanceof LoginError) return { lines: [failure.message], code: failure.isRefused ? 3 : 1 };
-  if (failure instanceof ConnectionError) return { lines: [failure.message], code: 1 };
-  if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: 1 };
+  const { failed, misconfigured, loginRefused } = EXIT_CODES;
+  if (failure instanceof OptionError) return { lines: failure.mistakes, code: misconfigured };
+  if (failure instanceof AccountsError) return { lines: [failure.message], code: misconfigured };
+  if (failure instanceof FileError) return { lines: [failure.message], code: failed };
+  if (failure instanceof LoginError)
+    return { lines: [failure.message], code: failure.isRefused ? loginRefused : failed };
+  if (failure instanceof ConnectionError) return { lines: [failure.message], code: failed };
+  if (failure instanceof Error && 'syscall' in failure) return { lines: [failure.message], code: failed };
   return undefined;
 }

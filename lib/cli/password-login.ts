@@ -3,12 +3,12 @@ import { nameProblem, normalizeName } from '../protocol/names.ts';
 import { OptionError } from '../settings/error.ts';
 import { Hidden, type Input, askSecret, firstLine } from './prompt.ts';
 
-/** The name alone, once. */
+/** Logs in with a name, once. */
 export function loginAs(name: string): Logins {
   return { next: (refusal) => Promise.resolve(refusal === undefined ? name : undefined), end: () => {} };
 }
 
-/** The first line of `input` that is not blank; at a terminal the next one if that is refused. */
+/** Logs in with the first line of `input` that is not blank. At a terminal the next one is another try. */
 export function loginTyped(input: Input): Logins {
   const next = async (refusal?: string) => {
     if (refusal !== undefined && input.isTTY !== true) return undefined;
@@ -22,11 +22,11 @@ export function loginTyped(input: Input): Logins {
 }
 
 /**
- * A name with a password, which is asked for, and not shown, where `input` is a terminal, and again where it
- * was wrong; otherwise it is the first line, and what comes behind it stays. Resolves when the first was
- * given; throws an `OptionError` for what is no name.
+ * Logs in with a name and a password. At a terminal the password is asked for, not shown, and asked for again
+ * where it was wrong. Otherwise it is the first line of `input`, and later lines stay there. Resolves when
+ * the first password was given. Throws an `OptionError` for a name that nobody may have.
  *
- * @param say shows the question
+ * @param say prints the question
  */
 export async function loginWithPassword(
   written: string,
@@ -40,7 +40,7 @@ export async function loginWithPassword(
     const [password = ''] = await askSecret([], input, say);
     return loginAs(`${name}:${password}`);
   }
-  // Nothing is shown before the server has answered: the next thing that is typed may be the password again.
+  // Nothing that is typed is shown before the server has answered: it may be the password again.
   const terminal = await Hidden.open(input, say);
   const ask = async () => {
     const password = await terminal.ask(`password of ${name}: `);
@@ -49,7 +49,7 @@ export async function loginWithPassword(
   const first = await ask();
   const next = async (refusal?: string) => {
     if (refusal === undefined) return first;
-    // It was meant for whoever was to be in by then.
+    // Lines that were typed ahead were meant for the chat.
     terminal.forget();
     return refusal.startsWith('! auth-failed ') ? ask() : undefined;
   };

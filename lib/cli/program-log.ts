@@ -3,21 +3,26 @@ import { type SpoolCounts, Spool } from '../operate/log-spool.ts';
 import { createLog, logMissing } from '../operate/log.ts';
 import { hasColours, neverWait, outliveTerminals } from '../os/stdio.ts';
 import type { LogFormat } from '../settings/table.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { complaint } from './failures.ts';
 
-/** The log of the program, on stdout; what is wrong with it is said on stderr. */
+/** The log of the program, on stdout. Its own errors go to stderr. */
 export interface ProgramLog {
   readonly log: Logger;
-  /** Makes room for a line of each session: all of them end at once. */
+  /** Makes room for a line of each session, because all of them end at once. */
   readonly makeRoom: () => void;
   /**
-   * Has what was logged written, in about a second or never. Resolves with the exit code: `code`, or 1 where
-   * lines are missing and it is 0.
+   * Writes the lines that wait, and gives up after about a second. Resolves with the exit code: `code`, or 1
+   * where that is 0 and lines are missing.
    */
   readonly close: (code: number) => Promise<number>;
 }
 
-/** @param counts what the log loses, for whoever counts that */
+/**
+ * Opens the log.
+ *
+ * @param counts where lost lines and failed writes are counted
+ */
 export async function openLog(
   level: string,
   format: LogFormat,
@@ -25,7 +30,7 @@ export async function openLog(
 ): Promise<ProgramLog> {
   neverWait(process);
   outliveTerminals(process);
-  // Nobody reads what Node may have to warn of: no reason to stop serving.
+  // Node may write warnings to stderr. An error there is no reason to stop.
   process.stderr.on('error', () => {});
   const complaints = new Spool(2, { dropped: 0, failures: 0 }, { stuck: () => {}, missing: () => {} });
   const lines = new Spool(1, counts, {
@@ -43,7 +48,7 @@ export async function openLog(
     const missing = await lines.close(1000);
     if (missing > 0) complaints.write(complaint(`${missing} lines of the log could not be written`));
     await complaints.close(100);
-    return missing > 0 ? code || 1 : code;
+    return missing > 0 ? code || EXIT_CODES.failed : code;
   };
   const makeRoom = () => {
     lines.makeRoom();

@@ -1,15 +1,15 @@
 import type { Interface } from 'node:readline';
 import { type Readable, Writable } from 'node:stream';
 
-/** What one types at, or what is piped in its place. */
+/** A terminal, or a pipe or file in its place. */
 export type Input = Readable & { readonly isTTY?: boolean };
 
 /**
- * Asks for something secret: at a terminal once with each question, and shows nothing of what is typed;
- * otherwise it is the first line, once. What comes behind it stays in `input`. An answer is empty where none
- * comes.
+ * Asks for a secret. At a terminal there is an answer to each question, and nothing that is typed is shown.
+ * Otherwise the one answer is the first line of `input`, and later lines stay there. An answer that does not
+ * come is empty.
  *
- * @param say shows the questions
+ * @param say prints the questions
  */
 export async function askSecret(
   questions: readonly string[],
@@ -24,19 +24,19 @@ export async function askSecret(
   return answers;
 }
 
-/** A terminal that shows nothing of what is typed, until it is closed. */
+/** A terminal that hides what is typed, until it is closed. */
 export class Hidden {
   readonly #input: Readable;
   readonly #say: (text: string) => void;
   readonly #terminal: Interface;
-  /** Typed ahead. */
+  /** Lines that were typed ahead. */
   #lines: string[] = [];
   #asked: ((line: string | undefined) => void) | undefined;
   #isClosed = false;
 
-  /** @param say shows the questions */
+  /** @param say prints the questions */
   static async open(input: Readable, say: (text: string) => void): Promise<Hidden> {
-    // Loaded here alone: the start of a server is quicker without.
+    // The module is loaded here: a server starts faster without it.
     const { createInterface } = await import('node:readline');
     const nowhere = new Writable({
       write: (_chunk, _encoding, done) => {
@@ -60,7 +60,7 @@ export class Hidden {
         else this.#answer(line);
       })
       .once('SIGINT', () => {
-        // The terminal is as it was by the time of 'close'.
+        // The terminal is in its first state again when 'close' comes.
         terminal.once('close', () => process.kill(process.pid, 'SIGINT')).close();
       })
       .once('close', () => {
@@ -69,7 +69,7 @@ export class Hidden {
       });
   }
 
-  /** The next line; `undefined` where none comes. */
+  /** Asks a question. Resolves with the next line, or `undefined` where none comes. */
   async ask(question: string): Promise<string | undefined> {
     this.#say(question);
     const line = await this.#next();
@@ -77,12 +77,12 @@ export class Hidden {
     return line;
   }
 
-  /** Forgets what was typed ahead. */
+  /** Forgets lines that were typed ahead. */
   forget(): void {
     this.#lines = [];
   }
 
-  /** Leaves what was typed ahead in the input. */
+  /** Closes the terminal. Lines that were typed ahead go back into the input. */
   close(): void {
     this.#terminal.close();
     const rest = this.#lines.map((line) => `${line}\n`).join('') + this.#terminal.line;
@@ -103,7 +103,7 @@ export class Hidden {
   }
 }
 
-/** The first line of a pipe; what comes behind it stays in `input`. Empty where none comes. */
+/** The first line of `input`, empty where none comes. Later lines stay in `input`. */
 export async function firstLine(input: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of input.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

@@ -17,30 +17,28 @@ import {
 import { dirname, resolve } from 'node:path';
 import { FileError, readRegular } from '../settings/files.ts';
 
-/** Tries to write before another one does. */
-const TRIES = 100;
+/** Tries to write a file that other processes write too. */
+const MAX_TRIES = 100;
 
 /**
- * ms after which whoever read the file before it was written has written too: what he has not heard of is
- * lost.
+ * ms after which a process that read the file before this one wrote it has written too. That would undo the
+ * change.
  */
-const SETTLED = 100;
+const SETTLED_MS = 100;
 
 /**
- * Why a file cannot be replaced that may be writable all the same: its folder, its owner, or that it is
- * mounted.
+ * Error codes of a file that cannot be replaced, but may be writable: for its folder, its owner, or a mount.
  */
 const IRREPLACEABLE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
 /**
- * Makes `path` what `change` makes of it, or of nothing where there is none; links are followed. The file is
- * there whole at each moment, and keeps its mode and its owner; a new one is for its owner alone. Where it
- * cannot be replaced it is written in place. Several processes may do so at once: `change` is asked again
- * until `isDone` holds for what is there. Throws Node's error where the file cannot be written, and a
- * `FileError` where it is none.
+ * Replaces the content of a file by the result of `change`, which gets no bytes where there is no file. Links
+ * are followed. The file is whole at each moment, and keeps its mode and its owner. A new file is readable
+ * for its owner alone. A file that cannot be replaced is written in place. Several processes may write at
+ * once: the change is made again until `isDone` holds for the content. Throws Node's error where the file
+ * cannot be written, and a `FileError` where it is no regular file.
  *
- * @param onUnsafe hears, once, why the file is written in place: whoever reads it at that moment may see half
- * of it
+ * @param onUnsafe hears, once, why the file is written in place: a reader at that moment may see half of it
  */
 export async function rewrite(
   path: string,
@@ -50,7 +48,7 @@ export async function rewrite(
 ): Promise<void> {
   const target = follow(path);
   let told = false;
-  for (let left = TRIES; left > 0; left -= 1) {
+  for (let left = MAX_TRIES; left > 0; left -= 1) {
     const before = contentOf(target);
     const after = change(before ?? Buffer.alloc(0));
     try {
@@ -61,13 +59,13 @@ export async function rewrite(
       if (!told) onUnsafe(failure.message);
       told = true;
     }
-    await new Promise((settled) => setTimeout(settled, SETTLED * (1 + Math.random())));
+    await new Promise((settled) => setTimeout(settled, SETTLED_MS * (1 + Math.random())));
     if (isDone(contentOf(target) ?? Buffer.alloc(0))) return;
   }
   throw new FileError(`${path}: others write to it all the time`);
 }
 
-/** The file that is meant, through links, also where it is not there yet. */
+/** The path behind links, also where it does not exist yet. */
 function follow(path: string): string {
   try {
     return realpathSync(path);
@@ -87,9 +85,9 @@ function contentOf(path: string): Buffer | undefined {
   }
 }
 
-/** Puts another file into the place of `path`, unless that is not what it was. */
+/** Replaces the file, unless its content is not `before` any more. Returns whether it did. */
 function replace(path: string, before: Buffer | undefined, after: Buffer): boolean {
-  // The name is of nobody else: process ids are the same in each container.
+  // The name is unique. A process id would not be: it is the same in each container.
   const next = `${path}.${crypto.randomUUID()}`;
   try {
     writeFileSync(next, after, { mode: 0o600, flag: 'wx', flush: true });
@@ -113,7 +111,7 @@ function writeInPlace(path: string, before: Buffer, after: Buffer): void {
     try {
       fill(file, after);
     } catch (failure) {
-      // It was there, so there is room for it.
+      // The old content was there before, so there is room for it.
       fill(file, before);
       throw failure;
     }

@@ -1,56 +1,57 @@
-import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { NEVER, type Observable, Subject, filter, finalize, merge, tap } from 'rxjs';
 import type { DrainReport, ServerEvent } from '../model/server-events.ts';
 import { type AdminEvent, adminEndpoint } from '../operate/admin.ts';
 import { eventLog } from '../operate/log.ts';
 import { Meter } from '../operate/meter.ts';
-import { supervised } from '../operate/systemd-notify.ts';
+import { notifySystemd } from '../operate/systemd-notify.ts';
 import { parseAddress } from '../protocol/endpoint.ts';
 import { chatServer } from '../server.ts';
 import { oneOfMany, signals } from '../shutdown.ts';
+import { EXIT_CODES, codeOfSignal } from './exit-codes.ts';
 import { openLog } from './program-log.ts';
 import type { Options } from '../settings/sources.ts';
 import { settingsOf } from './written.ts';
 
-/** Signals that begin a shutdown; the last one only where there is nothing to be read again. */
-const endings = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
+/** Signals that begin a shutdown. SIGHUP does so only where no files can be read again. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
 
 /**
- * Runs the server until it is drained. The result is the exit code: 0 when nothing was abandoned, 1 when
- * something was or lines of the log are missing, 128 and the signal's number when a second signal cut the
- * drain short.
+ * Runs the server until it is drained. Resolves with the exit code: 0 if nothing was abandoned, 1 if
+ * something was or lines of the log are missing, `codeOfSignal` if a second signal cut the drain short.
  */
 export async function serve(written: Options): Promise<number> {
   const { values, notes } = await settingsOf(written);
   const { logLevel, logFormat, admin, ...options } = values;
-  // What passes through here dies young. A nursery that stays as small as it is by now takes half the memory
-  // under load, and no more time; V8 would let it grow to 32 MiB and keep that many bytes of chunks waiting
-  // for it besides.
+  // Most objects of the server die young. V8 would let their space grow to 32 MiB, and keep as many bytes of
+  // chunks with it. A space that stays small takes half the memory under load, and no more time.
   setFlagsFromString('--semi-space-growth-factor=1');
   const address = parseAddress(admin);
   const meter = address === undefined ? undefined : new Meter();
 
   const { log, makeRoom, close } = await openLog(logLevel, logFormat, meter?.log);
-  // A bug of which nobody knows whom it concerns. What was accepted is delivered if it still can be; and
-  // better no server then than one that is half dead.
+  // A bug that belongs to no session begins a shutdown: what was accepted is delivered if it still can be. No
+  // server is better than one that is half dead.
   const broken$ = new Subject<void>();
   let isBroken = false;
   process.on('uncaughtException', (failure) => {
     log.fatal(failure, 'unexpected failure');
-    if (isBroken) void close(1).then((code) => process.exit(code));
+    if (isBroken) void close(EXIT_CODES.failed).then((code) => process.exit(code));
     isBroken = true;
     broken$.next();
   });
 
   for (const note of notes) log.warn({ event: 'setting-ignored', message: note }, note);
   const write = eventLog(log);
-  const received: (typeof endings)[number][] = [];
-  // Where there is nothing to read again, SIGHUP comes from a terminal that closes, often twice: it begins a
-  // shutdown, and cuts none short. From systemd it asks to read again all the same.
+  const received: (typeof ENDING_SIGNALS)[number][] = [];
+  // Without files to read again, SIGHUP comes from a terminal that closes, often twice. It begins a shutdown,
+  // and cuts none short. Under systemd it always asks to read files again.
   const hangsUp = process.env.NOTIFY_SOCKET === undefined;
   const reloads = options.accounts !== undefined || options.tlsCert !== undefined;
-  const signals$ = signals(process, ...endings.filter((signal) => signal !== 'SIGHUP' || !reloads)).pipe(
+  const signals$ = signals(
+    process,
+    ...ENDING_SIGNALS.filter((signal) => signal !== 'SIGHUP' || !reloads),
+  ).pipe(
     filter((signal, index) => signal !== 'SIGHUP' || (hangsUp && index === 0)),
     oneOfMany(),
     tap((signal) => received.push(signal)),
@@ -70,19 +71,19 @@ export async function serve(written: Options): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     events$
       .pipe(
-        supervised(process, Math.max(1, options.listen.length), untold),
+        notifySystemd(process, Math.max(1, options.listen.length), untold),
         finalize(() => {
           const cutShortBy = received[1];
-          if (cutShortBy !== undefined) resolve(128 + constants.signals[cutShortBy]);
-          else resolve(report?.abandoned === 0 && !isBroken ? 0 : 1);
+          if (cutShortBy !== undefined) resolve(codeOfSignal(cutShortBy));
+          else resolve(report?.abandoned === 0 && !isBroken ? EXIT_CODES.done : EXIT_CODES.failed);
         }),
       )
       .subscribe({
         next: (event) => {
           if (event.type === 'draining') {
             makeRoom();
-            // One that comes when the drain is over is not to end what is left to be said.
-            for (const signal of endings) process.on(signal, () => {});
+            // A signal after the drain must not end the process before the log is written.
+            for (const signal of ENDING_SIGNALS) process.on(signal, () => {});
           }
           write(event);
           if (event.type === 'drained') report = event.report;

@@ -6,15 +6,15 @@ import { type Input, askSecret } from './prompt.ts';
 import { rewrite } from './rewrite-file.ts';
 import { defang, trim } from '../protocol/text.ts';
 
-/** As it looks where each byte is a character. */
+/** The byte order mark, in Latin-1. */
 const BYTE_ORDER_MARK = Buffer.from('\ufeff').toString('latin1');
 
 /**
- * Gives an account its password, and makes file and account where there is none. The password is asked for
- * twice, and not shown, where `input` is a terminal; otherwise it is the first line. Throws an `OptionError`
- * for what cannot be, and Node's error where the file cannot be written.
+ * Sets the password of an account. A file or an account that does not exist is made. At a terminal the
+ * password is asked for twice, and not shown; otherwise it is the first line of `input`. Throws an
+ * `OptionError` for a name or a password that cannot be, and Node's error where the file cannot be written.
  *
- * @param say shows the questions
+ * @param say prints the questions
  */
 export async function passwd(
   written: string,
@@ -26,7 +26,7 @@ export async function passwd(
   const problem = nameProblem(name);
   if (problem !== undefined) throw new OptionError(problem);
   const [password = '', again = password] = await askSecret([`password of ${name}: `, 'again: '], input, say);
-  // One that is not at its end would keep the process alive.
+  // An input that is not at its end would keep the process alive.
   input.destroy();
   if (password !== again) throw new OptionError('the two passwords are not the same');
   const bare = trim(password);
@@ -37,14 +37,14 @@ export async function passwd(
     former = lineOf(name, bytes);
     return withAccount(bytes, name, hash);
   };
-  // Where two give it a password at once, that of the later one stays.
+  // If two processes set a password at once, that of the later one stays.
   const isDone = (bytes: Buffer) => ![undefined, former].includes(lineOf(name, bytes));
   await rewrite(file, change, isDone, (why) => {
     say(`a-chat: ${defang(file)} is written in place, which a crash could cut short: ${defang(why)}\n`);
   });
 }
 
-/** The file with the line of that account anew, and all else as it was. */
+/** The file with a new line for the account. All other lines stay as they are. */
 function withAccount(bytes: Buffer, name: string, hash: string): Buffer {
   const lines = linesOf(bytes);
   const first = lines.findIndex((line) => isOf(name, line));
@@ -53,7 +53,7 @@ function withAccount(bytes: Buffer, name: string, hash: string): Buffer {
   const former = kept[first];
   if (former === undefined) {
     const end = kept[0]?.endsWith('\r') === true ? '\r' : '';
-    // What stands behind the last line end is empty, or a line without one.
+    // The text behind the last line end is empty, or a line without an end.
     if (kept.at(-1) === '') kept.splice(-1, 1, account + end, '');
     else kept.push(account + end, '');
   } else {
@@ -63,7 +63,7 @@ function withAccount(bytes: Buffer, name: string, hash: string): Buffer {
   return Buffer.from(kept.join('\n'), 'latin1');
 }
 
-/** As many characters as bytes, so that what is no UTF-8 stays as it is. */
+/** The lines in Latin-1: each byte is one character, so that bytes that are no UTF-8 stay as they are. */
 function linesOf(bytes: Buffer): string[] {
   return bytes.toString('latin1').split('\n');
 }

@@ -7,18 +7,18 @@ import {
   resolveSettings,
 } from '../settings/sources.ts';
 
-/** All settings, those of the environment and of the file included. */
+/** All settings: of the command line, the environment and the file. */
 export async function settingsOf(options: Options): Promise<Resolved> {
   return resolveSettings(options, process.env, await fileOf(options));
 }
 
-/** The file of settings that is named, if one is. */
+/** The file of settings, if one is named. */
 export async function fileOf(options: Options): Promise<FileOfSettings> {
   const path = typeof options.config === 'string' ? options.config : (process.env.A_CHAT_CONFIG ?? '');
   return path === '' ? NO_FILE : readConfig(path);
 }
 
-/** Says something to whoever started the program, beside what it puts out. */
+/** Prints a text to stderr. */
 export function say(text: string): void {
   process.stderr.write(text);
 }

@@ -4,15 +4,15 @@ import * as tls from 'node:tls';
 import { showEndpoint } from '../protocol/endpoint.ts';
 import type { Target } from './target.ts';
 
-/** A server that cannot be reached, or is not the one it should be; the message says which and why. */
+/** A server cannot be reached, or is not the one that was asked for. The message says which and why. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 }
 
-/** A server that did not let the client in; the message says why. */
+/** A server did not let the client in. The message says why. */
 export class LoginError extends Error {
   override readonly name = 'LoginError';
-  /** Whether another name or password may be let in. */
+  /** Whether the login was refused, so that another name or password may be let in. */
   readonly isRefused: boolean;
 
   constructor(message: string, isRefused: boolean) {
@@ -21,42 +21,43 @@ export class LoginError extends Error {
   }
 }
 
-/** What one logs in with, line after line, as long as the one before was refused. */
+/** Gives login lines, until one is accepted. */
 export interface Logins {
   /**
-   * The first where `refusal` is not given, otherwise one in place of that which was refused so; `undefined`
-   * for no more.
+   * Resolves with the next login line, or `undefined` for no more.
+   *
+   * @param refusal the line by which the server refused the last one
    */
   readonly next: (refusal?: string) => Promise<string | undefined>;
-  /** They are not needed any more. */
+  /** Hears that no more login lines are needed. */
   readonly end: () => void;
 }
 
 /**
- * ms of silence after which a server counts as one that says `from` lines alone: others answer a login at
- * once, and one with a password before their own time for logins is over.
+ * ms of silence after which a server counts as one with `--plain`. Other servers answer a name at once, and a
+ * password before their own time for logins is over.
  */
-const SILENCE = { name: 5000, password: 40_000 };
+const SILENCE_MS = { name: 5000, password: 40_000 };
 
-/** Refusals that mean the login, and not the connection. */
-const REFUSED = /^! (name-invalid|name-taken|auth-failed|not-certified) /;
+/** Error lines that refuse a login, and not the connection. */
+const LOGIN_REFUSED = /^! (name-invalid|name-taken|auth-failed|not-certified) /;
 
 /**
- * The client: `input` to the server, the server's lines to `output`. Nothing of the input is sent before the
- * server has let the client in: what is meant for somebody would be tried as a name. When the input ends it
- * half-closes, so that what is on its way still arrives; it is done when the server has ended too. Rejects
- * with a `ConnectionError` where the connection fails, and with a `LoginError` where it is not let in.
- * Nothing is said to a server with TLS before it has proved who it is.
+ * Chats: sends `input` to the server, and writes the lines of the server to `output`. No input is sent before
+ * the server has let the client in, because a message would be tried as a name. At the end of the input the
+ * client closes its side, so that what is on its way still arrives. Resolves when the server has closed its
+ * side too. Rejects with a `ConnectionError` where the connection fails, and with a `LoginError` where the
+ * client is not let in. A server with TLS has to prove who it is before anything is sent.
  */
 export function chat(target: Target, logins: Logins, input: Readable, output: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     let isIn = false;
     const socket = dial(target, () => {
       logIn(socket, logins).then(
-        (any) => {
+        (hasLoggedIn) => {
           isIn = true;
           logins.end();
-          if (any) input.pipe(socket);
+          if (hasLoggedIn) input.pipe(socket);
           else socket.end();
         },
         (failure: unknown) => {
@@ -66,7 +67,7 @@ export function chat(target: Target, logins: Logins, input: Readable, output: Wr
       );
     });
     socket.pipe(output, { end: false });
-    // Whoever reads the output has had enough.
+    // The reader of the output has gone.
     output.once('error', () => {
       resolve();
       socket.destroy();
@@ -74,13 +75,13 @@ export function chat(target: Target, logins: Logins, input: Readable, output: Wr
     socket.once('error', (failure) => {
       const message = `${showEndpoint(target.endpoint)}: ${reasonOf(failure, socket)}`;
       reject(new ConnectionError(message, { cause: failure }));
-      // Over TLS an error alone does not close it.
+      // Over TLS an error alone does not close the connection.
       socket.destroy();
     });
     socket.once('close', () => {
       input.unpipe(socket);
       if (!isIn) logins.end();
-      // An input that nobody reads to its end, a terminal above all, would keep the process alive.
+      // An input that is not at its end, such as a terminal, would keep the process alive.
       input.destroy();
       if (isIn) resolve();
       else reject(new LoginError('the server ended before it let anybody in', false));
@@ -89,19 +90,20 @@ export function chat(target: Target, logins: Logins, input: Readable, output: Wr
 }
 
 /**
- * ms that one of several addresses of a server has before the next is tried; Node's own would give up slow
- * links.
+ * ms to connect to one of several addresses of a server before the next is tried. The default of Node is too
+ * short for slow links.
  */
 const autoSelectFamilyAttemptTimeout = 3000;
-/** Resolves when the server has let the client in, or with `false` where there is nothing to log in with. */
+
+/** Resolves with whether the client has logged in: `false` where there is no login line at all. */
 async function logIn(socket: Socket, logins: Logins): Promise<boolean> {
   let refusal: string | undefined;
   do {
     const login = await logins.next(refusal);
     if (login === undefined && refusal === undefined) return false;
     if (login === undefined) throw new LoginError(refusal ?? '', true);
-    // Before the first line can come.
-    const answer = answerTo(socket, login.includes(':') ? SILENCE.password : SILENCE.name);
+    // The listener must be there before the first line can come.
+    const answer = answerTo(socket, login.includes(':') ? SILENCE_MS.password : SILENCE_MS.name);
     socket.write(`${login}\n`);
     refusal = await answer;
   } while (refusal !== undefined);
@@ -126,7 +128,7 @@ function answerTo(socket: Socket, silence: number): Promise<string | undefined> 
         if (!isRefusal && !/^(\* welcome|from) /.test(line)) continue;
         settle();
         if (!isRefusal) resolve(undefined);
-        else if (REFUSED.test(line)) resolve(line);
+        else if (LOGIN_REFUSED.test(line)) resolve(line);
         else reject(new LoginError(line, false));
         return;
       }
@@ -139,7 +141,7 @@ function answerTo(socket: Socket, silence: number): Promise<string | undefined> 
   });
 }
 
-/** `onReady` is called once the server may be talked to. */
+/** Connects to the server. `onReady` is called when it may be talked to. */
 function dial({ endpoint, credentials }: Target, onReady: () => void): Socket {
   switch (endpoint.transport) {
     case 'unix':
@@ -159,15 +161,15 @@ function dial({ endpoint, credentials }: Target, onReady: () => void): Socket {
   }
 }
 
-/** Signers that this machine trusts beside those that Node does; `undefined` where Node cannot tell them. */
+/** Signers that Node and this machine trust; `undefined` where Node cannot tell them. */
 function trusted(): string[] | undefined {
   const { getCACertificates: of } = tls as { getCACertificates?: (from: 'default' | 'system') => string[] };
   return of === undefined ? undefined : [...of('default'), ...of('system')];
 }
 
-/** What was wrong, in a line. */
+/** What was wrong, in one line. */
 function reasonOf(failure: Error, socket: Socket): string {
-  // Where a name has several addresses, each has failed.
+  // A name with several addresses has an error for each of them.
   const each = failure instanceof AggregateError ? (failure.errors as Error[]) : [failure];
   const what = each.map(({ message, reason }: Error & { reason?: string }) => reason ?? message).join(', ');
   const isUntrusted = socket instanceof tls.TLSSocket && Boolean(socket.authorizationError);

@@ -7,10 +7,10 @@ import { type Options, readSettings } from '../settings/sources.ts';
 import { endpointProblem } from '../settings/socket-path.ts';
 import type { Key } from '../settings/table.ts';
 
-/** What a client can connect to. */
+/** An endpoint that a client can connect to. */
 export type Reachable = Exclude<Endpoint, { transport: 'systemd' | 'systemd+tls' }>;
 
-/** A server, and what a client that reaches it with TLS shows of itself and trusts. */
+/** A server, with the certificate that the client shows and the signers that it trusts over TLS. */
 export interface Target {
   readonly endpoint: Reachable;
   readonly credentials: Credentials;
@@ -19,8 +19,8 @@ export interface Target {
 const FILES = ['tlsCert', 'tlsKey', 'tlsCa'] as const;
 
 /**
- * The server that was written: as an endpoint, or in short as a host and port. Throws an `OptionError` for
- * what cannot be, and Node's error for a file that cannot be read.
+ * The server that the command line names: by an endpoint, or by a host and port. Throws an `OptionError` for
+ * a mistake, and Node's error for a file that cannot be read.
  */
 export function targetOf(written: string | undefined, options: Options, environment: Environment): Target {
   const given = (key: Key) => options[key] !== undefined;
@@ -31,7 +31,7 @@ export function targetOf(written: string | undefined, options: Options, environm
       throw new OptionError('a certificate needs its key: --tls-cert and --tls-key');
     return { endpoint, credentials: readCredentials(files) };
   }
-  // Those of the environment may be meant for other servers.
+  // Files of the environment may be meant for other servers, so only those of the command line are a mistake.
   const idle = FILES.find(given);
   if (idle !== undefined)
     throw new OptionError(`${flagOf(idle)} does nothing without TLS: a-chat connect tls://<address>:<port>`);

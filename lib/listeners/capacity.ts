@@ -2,19 +2,21 @@ import { freeDescriptors } from '../os/descriptors.ts';
 import { REFUSALS } from './listeners.ts';
 import { HANDSHAKES } from './tls.ts';
 
+/** The settings that this file looks at. */
 interface Limits {
   readonly maxConnections: number;
   readonly tlsCert: string | undefined;
 }
 
 /**
- * Descriptors kept free for all that is no session: refused connections, the admin endpoint, the log, files.
+ * Descriptors that are kept free of sessions: for refused connections, the admin endpoint, the log, files.
  */
 const SPARE_DESCRIPTORS = 2 * REFUSALS;
 
 /**
- * No more sessions than descriptors. Without one, libuv closes a new connection without a word to anybody;
- * this way its peer is told that the server is full, and whoever is here goes on.
+ * Lowers `maxConnections` to what the free descriptors allow. Without a descriptor, libuv closes a new
+ * connection and tells nobody. With this limit the peer is told that the server is full, and the other
+ * sessions go on.
  */
 export function withinCapacity<T extends Limits>(settings: T): T {
   const handshakes = settings.tlsCert === undefined ? 0 : HANDSHAKES;

@@ -16,17 +16,20 @@ export interface ListenersOptions
   extends Places, Omit<ListenOptions, 'ipv6Only'>, Omit<SecureOptions, 'requestCert'> {
   /** Connections at a time. */
   readonly maxConnections: number;
-  /** File of the signers of client certificates, if they are asked for. */
+  /** File of the signers of client certificates, where clients have to show one. */
   readonly tlsCa: string | undefined;
 }
 
-/** Connections that may be open beyond those that are allowed, until they were told why they are refused. */
+/** Connections beyond the limit that may be open, until they have read why they are refused. */
 export const REFUSALS = 64;
 
 /**
- * The connections of all endpoints, as sessions. `open` is how many there are; far too many more are closed
- * without a word, and so are those that come by a listener that is failing. Emits the error of an endpoint
- * that cannot be listened on.
+ * The connections of all endpoints, as sessions. Fails with the error of an endpoint that cannot be listened
+ * on. More than `REFUSALS` connections beyond the limit are closed without an error line, and so are those of
+ * a listener that is failing.
+ *
+ * @param credentials$ what TLS endpoints show of themselves; it needs a first value at once
+ * @param open returns the number of open connections
  */
 export function entrance(
   options: ListenersOptions,
@@ -73,14 +76,14 @@ export function entrance(
   return merge(...endpoints.map(arrivals));
 }
 
-/** A session of a connection that came from somewhere. Throws a `TypeError` for what is no stream. */
+/** Makes the session of a connection. Throws a `TypeError` where the connection is no stream. */
 export function enter(connection: Connection, { through, certificate }: Origin): Session {
   const stream = connection instanceof Socket ? connection : new Stranger(connection);
-  // A broken connection is told of by the 'close' that follows; unheard, the error would end the process.
+  // The 'close' that follows tells of a broken connection. An error without a listener would end the process.
   stream.on('error', ignore);
   const { remoteAddress: address, remotePort: port } = connection;
   return new Session(stream, { through, address, port, certificate });
 }
 
-/** One for all: there may be ten thousand. */
+/** One listener for all connections, of which there may be ten thousand. */
 function ignore(): void {}

@@ -16,49 +16,48 @@ import { listenAt } from './unix-socket.ts';
 
 export interface ListenOptions {
   /**
-   * ms of silence after which the kernel asks whether a peer is still there; it gives up some ten seconds
-   * later.
+   * ms of silence after which the kernel asks whether a peer is still there. It gives up ten seconds later.
    */
   readonly keepAlive: number;
   /** Permissions of a Unix socket. */
   readonly socketMode: number;
-  /** Whether all addresses are those of IPv6 alone. */
+  /** Whether `[::]` leaves IPv4 to another endpoint. */
   readonly ipv6Only: boolean;
 }
 
-/** Connections that wait in the kernel until they are accepted; it cuts the figure to its own limit. */
-const BACKLOG = 4096;
+/** Connections that may wait in the kernel to be accepted. The kernel has a limit of its own. */
+const ACCEPT_QUEUE = 4096;
 
-/** Who hears of what is no connection. */
+/** Hears of the states of a listener. */
 export interface ListenObserver {
   /**
-   * With the port that was found free, where one was to be found; and with the addresses, where it has
-   * several.
+   * Hears that the endpoint is listened on, with the port that was found where it was 0, and with the
+   * addresses of a name that has several.
    */
   readonly listening: (endpoint: Endpoint, addresses?: readonly string[]) => void;
-  /** The system cannot hand over connections; told once, until `listening` is told again. */
+  /** Hears that no connection can be accepted; once, until `listening` is called again. */
   readonly failing: (failure: Error) => void;
 }
 
-/** Tries to find a port that is free at several addresses. */
-const PORTS = 10;
+/** Ports that are tried to find one that is free at several addresses. */
+const MAX_PORT_TRIES = 10;
 
-/** The machine has no such address, as where it does without IPv6. */
+/** Error codes of an address that the machine does not have, as without IPv6. */
 const NO_ADDRESS: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** Descriptors that are few enough to accept no more, and ms between two looks for that. */
-const RESERVE = 8;
-const LOOK = 1000;
+/** Free descriptors below which no connection is accepted, and ms between two looks at their number. */
+const RESERVED_DESCRIPTORS = 8;
+const LOOK_MS = 1000;
 
-/** ms before the first new try to listen, doubled with each, and before any. */
-const FIRST_RETRY = 100;
-const LAST_RETRY = 5000;
+/** ms before the first new try to listen. Each try doubles it, up to the second figure. */
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5000;
 
 /**
- * A listening socket as its connections. Subscribing listens; unsubscribing closes the listener, which
- * removes a Unix socket, and leaves the connections alone. Emits Node's error where the endpoint cannot be
- * listened on. A listener that fails later, or that would for lack of descriptors, is closed and tried again,
- * at growing distances: whoever is here goes on.
+ * The connections of one endpoint. Subscribing listens. Unsubscribing closes the listener, removes its Unix
+ * socket, and leaves the connections alone. Fails with Node's error where the endpoint cannot be listened on.
+ * A listener that fails later, or that has too few descriptors, is closed and opened again, at growing
+ * distances. Connections that are open go on.
  */
 export function listen(
   endpoint: Endpoint,
@@ -80,20 +79,20 @@ export function listen(
       observer.listening(found, addresses);
     };
     const attempt = () => {
-      if (state === 'failing' && scarce(RESERVE)) throw lackOfDescriptors();
+      if (state === 'failing' && scarce(RESERVED_DESCRIPTORS)) throw lackOfDescriptors();
       return connections(place, options, listening);
     };
     const delay = (failure: Error, count: number) => {
       if (state === 'new') throw failure;
       if (state === 'listening') observer.failing(failure);
       state = 'failing';
-      return timer(Math.min(FIRST_RETRY * 2 ** (count - 1), LAST_RETRY));
+      return timer(Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LAST_RETRY_MS));
     };
     return defer(attempt).pipe(retry({ resetOnSuccess: true, delay }));
   });
 }
 
-/** The connections of one endpoint, which fails for good. */
+/** The connections of one endpoint, without new tries. */
 function connections(
   endpoint: Endpoint,
   options: ListenOptions,
@@ -103,7 +102,7 @@ function connections(
     const servers: Server[] = [];
     let release = () => {};
     const make = () => {
-      // Whoever unsubscribed while the addresses were looked up does not want to listen any more.
+      // The subscription may end while the addresses are looked up.
       if (out.closed) throw new Error('unsubscribed');
       const server = createServer(socketOptions(options.keepAlive), (socket) => {
         out.next(socket);
@@ -119,7 +118,7 @@ function connections(
         const server = make();
         const { path } = endpoint;
         release = await listenAt(server, path, options.socketMode, (place) => {
-          server.listen({ path: place, backlog: BACKLOG });
+          server.listen({ path: place, backlog: ACCEPT_QUEUE });
         });
         return [];
       }
@@ -150,9 +149,9 @@ function connections(
       },
     );
     const look = setInterval(() => {
-      // Without a descriptor libuv would close new connections and tell nobody.
-      if (scarce(RESERVE)) out.error(lackOfDescriptors());
-    }, LOOK);
+      // Without a descriptor libuv closes new connections and tells nobody.
+      if (scarce(RESERVED_DESCRIPTORS)) out.error(lackOfDescriptors());
+    }, LOOK_MS);
     return () => {
       clearInterval(look);
       end();
@@ -160,14 +159,14 @@ function connections(
   });
 }
 
-/** Resolves with where it listens: at all addresses of a host that the machine has, and at one port. */
+/** Listens at all addresses of a host that the machine has, at one port. Resolves with these addresses. */
 async function listenAtAll(
   { host, port }: Extract<Endpoint, { host: string }>,
   ipv6Only: boolean,
   make: () => Server,
 ): Promise<readonly AddressInfo[]> {
   const hosts = await addressesOf(host);
-  for (let left = PORTS; ; left -= 1) {
+  for (let left = MAX_PORT_TRIES; ; left -= 1) {
     const servers: Server[] = [];
     const places: AddressInfo[] = [];
     let absent: unknown;
@@ -176,7 +175,7 @@ async function listenAtAll(
         const server = make();
         servers.push(server);
         try {
-          const place = { host: address, port: places[0]?.port ?? port, ipv6Only, backlog: BACKLOG };
+          const place = { host: address, port: places[0]?.port ?? port, ipv6Only, backlog: ACCEPT_QUEUE };
           places.push(await listenAtOne(server, place));
         } catch (failure) {
           if (hosts.length === 1 || !NO_ADDRESS.has((failure as NodeJS.ErrnoException).code)) throw failure;
@@ -188,7 +187,7 @@ async function listenAtAll(
     } catch (failure) {
       const isTaken = (failure as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (port !== 0 || places.length === 0 || !isTaken || left === 0) throw failure;
-      // The port was free at the first address alone.
+      // The port was free at the first address only.
       for (const server of servers) server.close();
     }
   }
@@ -205,17 +204,17 @@ function listenAtOne(server: Server, place: NodeListenOptions): Promise<AddressI
 async function addressesOf(host: string): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   if (host === 'localhost') return LOCALHOST;
-  // Loaded for names only: a start is quicker without.
+  // An address needs no lookup, and the program starts faster without the module.
   const { lookup } = await import('node:dns/promises');
   const found = await lookup(host, { all: true });
   return [...new Set(found.map(({ address }) => address))];
 }
 
 /**
- * The connections of a listening socket of systemd's. Only our copy of it is closed in the end: those who
- * connect wait in the kernel for the next process. It could not be opened again, so it is kept whatever
- * happens, and goes on to emit connections where descriptors are few: they are to be refused from `failing`
- * to `listening`.
+ * The connections of a listening socket of systemd. Unsubscribing closes the copy of this process only, so
+ * that new connections wait in the kernel for the next process. The socket could not be opened again, so it
+ * stays open while descriptors are few, and goes on to emit connections. The caller refuses those that come
+ * between `failing` and `listening`.
  */
 function inheritedConnections(
   endpoint: Endpoint,
@@ -239,15 +238,15 @@ function inheritedConnections(
     server.on('listening', () => {
       observer.listening(found(endpoint, server));
     });
-    server.listen({ fd, backlog: BACKLOG });
+    server.listen({ fd, backlog: ACCEPT_QUEUE });
     const look = setInterval(() => {
-      if (scarce(RESERVE)) {
+      if (scarce(RESERVED_DESCRIPTORS)) {
         fail(lackOfDescriptors());
       } else if (failing) {
         failing = false;
         observer.listening(found(endpoint, server));
       }
-    }, LOOK);
+    }, LOOK_MS);
     return () => {
       clearInterval(look);
       server.close();
@@ -257,16 +256,16 @@ function inheritedConnections(
 
 function socketOptions(keepAlive: number): ServerOpts {
   return {
-    // A peer that has said all it has to say may still be listening: half-open is a state, not an end.
+    // A peer that has closed its side may still read.
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: keepAlive > 0,
-    // In whole seconds; a fraction would be cut off.
+    // The system takes whole seconds, and would cut off a fraction.
     keepAliveInitialDelay: 1000 * Math.ceil(keepAlive / 1000),
   };
 }
 
-/** The endpoint with the address that the system made of it. */
+/** The endpoint, with the address that the system shows for it. */
 function found(endpoint: Endpoint, server: Server): Endpoint {
   const address = server.address();
   if (endpoint.transport === 'unix' || address === null || typeof address === 'string') return endpoint;

@@ -8,25 +8,27 @@ import type { RefusalCode } from '../model/server-events.ts';
 import { nameProblem, normalizeName } from '../protocol/names.ts';
 import type { Certificate } from '../model/session.ts';
 
+/** How connections are secured. */
 export interface SecureOptions {
   /** ms that a handshake may take. */
   readonly handshakeTimeout: number;
-  /** Handshakes of one address at a time; 0 for any number. */
+  /** Handshakes of one address at a time; 0 for no limit. */
   readonly maxConnectionsPerAddress: number;
-  /** Whether peers are to show a certificate. */
+  /** Whether peers have to show a certificate. */
   readonly requestCert: boolean;
 }
 
-/** Hears of a connection that is not let in, and for a failed handshake what was wrong with it. */
+/** Hears of a connection that is refused. `detail` says what was wrong with a handshake. */
 export type Refuse = (code: RefusalCode, socket: Socket, detail?: string) => void;
 
-/** Handshakes at a time: each takes memory and time for somebody whom nobody knows yet. */
+/** Handshakes at a time. Each takes memory and time for a peer that nobody knows yet. */
 export const HANDSHAKES = 512;
 
 /**
- * Plain connections as secured ones: each comes out when its handshake is done. The latest of `credentials$`,
- * whose first must be there at once, hold for the handshakes that begin. Unsubscribing breaks off those under
- * way.
+ * Secures connections. Each is emitted when its handshake is done. Unsubscribing breaks off the handshakes
+ * under way.
+ *
+ * @param credentials$ the latest are used for a handshake when it begins; it needs a first value at once
  */
 export function secure(
   credentials$: Observable<Credentials>,
@@ -35,21 +37,20 @@ export function secure(
 ): OperatorFunction<Socket, TLSSocket> {
   return (sockets$) =>
     new Observable((out) => {
-      /** With their addresses, because a connection that is closed does not know any more. */
+      /** Handshakes under way, with their addresses: a closed connection does not tell its own. */
       const underWay = new Map<Socket, string | undefined>();
       const hosts = new HostCount();
       const finish = (socket: Socket) => {
         hosts.remove(underWay.get(socket));
         return underWay.delete(socket);
       };
-      // It does not listen: connections are handed to it. Whoever shows no good certificate is let through,
-      // to be told why in a line of the chat; the alert that TLS has for it says less.
+      // The server does not listen: connections are handed to it. A peer without a good certificate passes
+      // here, and is refused by a line of the chat, which says more than an alert of TLS.
       const server = createServer({ handshakeTimeout, requestCert, rejectUnauthorized: false });
       server.on('secureConnection', (socket) => {
         finish(plainOf(socket));
         socket.allowHalfOpen = true;
-        // Node tells of a record that is broken and leaves the connection open, though nothing passes there
-        // any more.
+        // After a broken record Node leaves the connection open, though nothing passes any more.
         socket.on('error', () => socket.destroy());
         out.next(socket);
       });
@@ -59,7 +60,7 @@ export function secure(
         if (finish(plain)) refuse('tls-failed', plain, reasonOf(failure));
       });
 
-      // Whoever means it is done in no time: those who do not would keep everybody out if they were served to
+      // A client that means to chat is done in no time. The others would keep it out if they were served to
       // the end.
       const giveUpOldest = () => {
         const [oldest] = underWay.keys();
@@ -77,7 +78,7 @@ export function secure(
           if (underWay.size >= HANDSHAKES) giveUpOldest();
           underWay.set(socket, remoteAddress);
           hosts.add(remoteAddress);
-          // A peer that ends before the handshake is done has gone.
+          // A peer that ends before its handshake is done has gone.
           socket.allowHalfOpen = false;
           server.emit('connection', socket);
         }
@@ -96,26 +97,26 @@ export function secure(
     });
 }
 
-/** The certificate that the peer of a secured connection was asked for. */
+/** The certificate of the peer of a secured connection, or what is wrong with it. */
 export function certificateOf(socket: TLSSocket): Certificate {
-  // The type knows of subjects with one common name only, and of certificates that are there.
+  // The type of Node allows for no missing certificate, and for no subject with several common names.
   const shown = socket.getPeerCertificate() as { readonly subject?: { readonly CN?: unknown } };
-  // Looked at first: Node holds a peer for authorized that showed nothing and then resumed its session.
+  // This comes first: Node calls a peer authorized that showed no certificate and resumed a session.
   if (Object.keys(shown).length === 0) return { flaw: 'none was shown' };
   if (!socket.authorized) return { flaw: String(socket.authorizationError) };
   const name = shown.subject?.CN;
   if (typeof name !== 'string') return { flaw: 'no common name, or several' };
-  // What is no name as it stands would be somebody else's once it is made one.
+  // A common name that has to be normalized could become another user's name.
   const problem = name === normalizeName(name) ? nameProblem(name) : 'a name is trimmed, and in NFC';
   return problem === undefined ? { name } : { flaw: `its common name is no name: ${problem}` };
 }
 
-/** The connection below a secured one. Node has no public name for it. */
+/** The plain connection below a secured one. Node has no public name for it. */
 function plainOf(socket: TLSSocket): Socket {
   return (socket as unknown as { readonly _parent: Socket })._parent;
 }
 
-/** What was wrong, in OpenSSL's words or Node's; nothing that the peer has written. */
+/** What was wrong, in the words of OpenSSL or Node. It repeats nothing that the peer has written. */
 function reasonOf(failure: Error): string {
   const { reason, code } = failure as NodeJS.ErrnoException & { readonly reason?: string };
   return reason ?? code ?? failure.message;

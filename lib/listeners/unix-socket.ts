@@ -2,17 +2,16 @@ import { linkSync, lstatSync, renameSync, rmSync, statSync, unlinkSync } from 'n
 import { type Server, connect } from 'node:net';
 import { MAX_PATH_BYTES } from '../settings/socket-path.ts';
 
-/** Tries to put a socket into a place from which one that was left behind was just removed. */
-const TRIES = 10;
+/** Tries to link a socket to its path, while others may put theirs there. */
+const MAX_LINK_TRIES = 10;
 
-/** Characters of a name that nobody else has. */
-const UNIQUE = 8;
+/** Characters of a unique file name. */
+const UNIQUE_NAME_LENGTH = 8;
 
 /**
- * Has `server` listen at `path`, with `mode` from the first moment on. It takes the place of a socket that a
- * process left behind which did not end by itself, and of nothing else. Rejects with Node's error where it
- * cannot. Resolves with what takes the socket away, unless it is another one by then; closing the server does
- * not.
+ * Has `server` listen at `path`, with `mode` from the first moment on. The socket replaces one that a killed
+ * process left behind, and nothing else. Rejects with Node's error where it cannot. Resolves with a function
+ * that removes the socket, unless another one is there by then. Closing the server does not remove it.
  *
  * @param listen has the server listen at the path that it is given
  */
@@ -23,8 +22,8 @@ export async function listenAt(
   listen: (path: string) => void,
 ): Promise<() => void> {
   checkFolder(path);
-  // libuv removes whatever is at the path that it bound, when it closes. And a socket in its place listens at
-  // once.
+  // When it closes, libuv removes whatever is at the path that it bound. So the socket is bound elsewhere,
+  // and linked to its place when it listens.
   const birthplace = besides(path);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -47,14 +46,16 @@ export async function listenAt(
   }
 }
 
-/** Throws Node's error where there is no folder for a socket at `path`: libuv says that access is denied. */
+/** Throws Node's error where the folder of `path` does not exist. libuv would say that access is denied. */
 export function checkFolder(path: string): void {
   statSync(folderOf(path) || '.');
 }
 
-/** Gives a socket another name, under which nothing may be but one that nobody listens on. */
+/**
+ * Links a socket to `path`. A socket there is replaced if nobody listens on it; anything else is an error.
+ */
 async function put(birthplace: string, path: string): Promise<void> {
-  for (let left = TRIES; left > 0; left -= 1) {
+  for (let left = MAX_LINK_TRIES; left > 0; left -= 1) {
     try {
       linkSync(birthplace, path);
       return;
@@ -67,13 +68,16 @@ async function put(birthplace: string, path: string): Promise<void> {
   throw Object.assign(new Error(message), { code: 'EADDRINUSE', syscall: 'listen' });
 }
 
-/** Removes a socket that nobody listens on. What is no socket, and one that somebody listens on, stays. */
+/**
+ * Removes a socket that nobody listens on. Returns whether `path` is free. Other files, and sockets that
+ * somebody listens on, stay.
+ */
 async function removeStale(path: string): Promise<boolean> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return true;
   if (!there.isSocket() || !(await isDeserted(path))) return false;
-  // Another server may have found the same, and be there by now: what was looked at is taken away, or
-  // nothing.
+  // Another server may have found the same, and have its socket there by now. So the file is moved aside, and
+  // put back if it is another one.
   const aside = besides(path);
   try {
     renameSync(path, aside);
@@ -88,6 +92,7 @@ async function removeStale(path: string): Promise<boolean> {
   return isStale;
 }
 
+/** Whether nobody listens on the socket at `path`. */
 function isDeserted(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
@@ -99,28 +104,28 @@ function isDeserted(path: string): Promise<boolean> {
       .once('connect', () => {
         done(false);
       })
-      // Anything else, a full queue or a lack of rights, says nothing about who listens.
+      // Any other error, a full queue or a lack of rights, says nothing about who listens.
       .once('error', ({ code }: NodeJS.ErrnoException) => {
         done(code === 'ECONNREFUSED');
       });
   });
 }
 
-/** A path in the same folder of which nobody knows, no longer than a path may be. */
+/** An unused path in the same folder, no longer than a path may be. */
 function besides(path: string): string {
   const folder = folderOf(path);
-  const room = Math.min(UNIQUE, MAX_PATH_BYTES - Buffer.byteLength(folder));
+  const room = Math.min(UNIQUE_NAME_LENGTH, MAX_PATH_BYTES - Buffer.byteLength(folder));
   return folder + crypto.randomUUID().slice(0, room);
 }
 
-/** With the slash at its end. */
+/** The folder of a path, with the slash at its end. */
 function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
 /**
- * `bind` is to bind a Unix socket before it returns: a `chmod` would come too late for whoever connects at
- * once.
+ * Calls `bind`, which binds a Unix socket before it returns, under a umask that gives it `mode`. A `chmod`
+ * would come too late: a client may connect at once.
  */
 function withMode(mode: number, bind: () => void): void {
   const before = process.umask(0o777 & ~mode);

@@ -1,27 +1,26 @@
 /**
- * Bytes as they come from the wire. Lines cross the pipeline as they were read, undecoded: plain ASCII, most
- * of what is ever sent, is its own meaning. Few bytes are quicker looked at here than handed to Node's native
- * functions.
+ * Functions on bytes of the wire. Lines cross the pipeline undecoded: most are plain ASCII, which needs no
+ * decoding. Small pieces are handled here, because a call of a native function takes longer.
  */
 
 export const NEWLINE = 0x0a;
 export const COLON = 0x3a;
 
 /**
- * Bytes from which on a call of a native function pays: it takes as long as to copy or compare so many here.
+ * Bytes above which a native function is called. Its call takes as long as to copy or compare so many here.
  */
-const NATIVE = 96;
+const NATIVE_BYTES = 96;
 
 /** A space, a tab, or the `\r` of a line end. */
 export function isBlank(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0d;
 }
 
-/** Whether `head` stands in `bytes` at `at`. */
+/** Whether `bytes` has `head` at index `at`. */
 export function standsAt(bytes: Buffer, at: number, head: Buffer): boolean {
   const { length } = head;
   if (at + length > bytes.length) return false;
-  if (length > NATIVE) return bytes.compare(head, 0, length, at, at + length) === 0;
+  if (length > NATIVE_BYTES) return bytes.compare(head, 0, length, at, at + length) === 0;
   for (let index = 0; index < length; index += 1) {
     if (bytes[at + index] !== head[index]) return false;
   }
@@ -29,19 +28,19 @@ export function standsAt(bytes: Buffer, at: number, head: Buffer): boolean {
 }
 
 /**
- * Copies the bytes from `from` up to `end`, which `target` must have room for at `at`; returns where they end
- * there.
+ * Copies the bytes from `from` up to `end` into `target` at `at`, where there must be room. Returns the index
+ * behind them there.
  */
 export function copy(bytes: Buffer, from: number, end: number, target: Buffer, at: number): number {
-  if (end - from > NATIVE) return at + bytes.copy(target, at, from, end);
+  if (end - from > NATIVE_BYTES) return at + bytes.copy(target, at, from, end);
   const shift = at - from;
   for (let index = from; index < end; index += 1) target[index + shift] = bytes[index] ?? 0;
   return end + shift;
 }
 
 /**
- * The same bytes to keep, by themselves. Small Buffers are slices of Node's pool, and one of them that stays
- * keeps all that was allocated beside it; a slice of what was read keeps that.
+ * The same bytes with memory of their own, for keeping. A small Buffer is a slice of Node's pool, and keeps
+ * all of the pool in memory. A slice of a chunk that was read keeps the chunk.
  */
 export function apart(bytes: Buffer): Buffer {
   if (bytes.length === bytes.buffer.byteLength) return bytes;
@@ -50,14 +49,14 @@ export function apart(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** A copy that does not keep the text alive it was cut from: V8's slices hold on to the whole chunk. */
+/** A copy with memory of its own: a slice of a text keeps the whole text in memory, in V8. */
 export function detach(text: string): string {
   return Buffer.from(text).toString();
 }
 
 /**
- * Whether all is printable ASCII, tabs and newlines: its own UTF-8 meaning, and nothing that could drive a
- * terminal.
+ * Whether all bytes are printable ASCII, tabs or newlines. Such bytes are UTF-8 as they are, and cannot drive
+ * a terminal.
  */
 export function isPlain(bytes: Buffer): boolean {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
@@ -79,8 +78,8 @@ export function isPlain(bytes: Buffer): boolean {
 const SIGNS = 0x80808080;
 
 /**
- * Looks at four bytes at once: for each that is no printable ASCII, its sign bit is set in one of the two
- * sums, or that of a neighbour, to which it carries.
+ * Sign bits for four bytes at once. For a byte that is not printable ASCII, its sign bit is set in one of the
+ * two sums, or that of a neighbour to which the sum carries.
  */
 function signs(word: number): number {
   return (word - 0x20202020) | (word + 0x01010101);

@@ -1,45 +1,47 @@
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from './session.ts';
 
-/** What a session tells the broker. Lines cross as blocks, all that one chunk completed, never one by one. */
+/** An event of a session, for the broker. Lines cross as blocks of all that one chunk completed. */
 export type SessionEvent =
   | { readonly type: 'opened'; readonly session: Session }
   /** One or more whole lines, each with its newline, as they were read. */
   | { readonly type: 'lines'; readonly session: Session; readonly block: Buffer }
-  /** Where there are accounts, a line of a session without a name comes so: its name, without a password. */
+  /** The login line of a session without a name, where there are accounts. The password is cut off. */
   | { readonly type: 'login'; readonly session: Session; readonly line: string; readonly verdict: Verdict }
-  /** A line over the limit was dropped. */
+  /** A line over the limit, which was dropped. */
   | { readonly type: 'overlong'; readonly session: Session }
   | { readonly type: 'ended'; readonly session: Session; readonly reason: EndReason };
 
-/** Whether a login may come in: the name is its own, proved by password; as anybody may; or not, and why. */
+/** The verdict on a login: the name is proved by password, or free for guests, or denied. */
 export type Verdict = 'owner' | 'guest' | Denial;
 
+/** Why a login is denied. */
 export interface Denial {
   readonly code: 'auth-failed' | 'name-taken' | 'server-full';
   readonly why: string;
-  /** Whether the connection is to end. */
+  /** Whether the connection ends. */
   readonly over: boolean;
-  /** Whether the name is for the log: any that has no account may be a password in the wrong place. */
+  /** Whether the name may be logged. A name without an account may be a password typed on the wrong line. */
   readonly known: boolean;
 }
 
-/** What the broker has for one recipient. */
+/** A payload for one recipient. */
 export interface Delivery {
   readonly to: Session;
   readonly payload: Payload;
 }
 
 /**
- * Lines ready for the wire. Recipients of the same lines share it, so that what waits for a thousand is one
- * object; it is never changed. One with an `end` is the last for its recipient.
+ * Lines ready for the wire. All recipients of the same lines share one payload, which never changes. A
+ * payload with an `end` is the last one for its recipient.
  */
 export interface Payload {
   /** Whole lines. */
   readonly bytes: Buffer;
-  /** How many of those lines are `from` lines. */
+  /** Messages among those lines. */
   readonly count: number;
-  /** Whose input brought them about. */
+  /** The session whose input brought the lines about. */
   readonly from: Session;
+  /** Why the session of the recipient ends, if it does. */
   readonly end: EndReason | undefined;
 }

@@ -6,15 +6,16 @@ export const BOUNDS: readonly number[] = [
 ];
 
 /**
- * How long messages took from being read to being handed to the operating system, as a histogram. It takes
- * one sample for many messages, which no library's does and which is what makes it cost nothing.
+ * A histogram of the time from the reading of messages to their writing. One sample counts for many messages:
+ * the histograms of libraries lack that, and it is why a message costs nothing here.
  */
 export class Latency {
-  /** Messages in each bucket, and beyond the last. */
+  /** Messages in each bucket, and behind the last bound. */
   readonly buckets: number[] = Array.from({ length: BOUNDS.length + 1 }, () => 0);
-  /** Seconds that all of them took. */
+  /** Seconds that all messages took together. */
   sum = 0;
 
+  /** Counts messages that took `seconds` each. */
   observe(seconds: number, messages: number): void {
     const bucket = BOUNDS.findIndex((bound) => seconds <= bound);
     const index = bucket < 0 ? BOUNDS.length : bucket;
@@ -24,30 +25,32 @@ export class Latency {
 }
 
 /**
- * Takes the time of one recipient's writes. All that is written together counts from when the first of it was
- * read: the others came at most as much later as that one had to wait.
+ * Measures the latency of the messages to one recipient. All messages of a write count from when the first of
+ * them was read. The others came later, by at most the time that the first one waited.
  */
 export class Stopwatch {
   readonly #latency: Latency;
-  /** When the first message that waits was read, and the first of those that are being written; ms. */
+  /** When the first message that waits was read, in ms. */
   #waiting: number | undefined;
+  /** When the first message that is being written was read, in ms. */
   #taken: number | undefined;
 
   constructor(latency: Latency) {
     this.#latency = latency;
   }
 
+  /** A payload begins to wait. */
   arrive({ count, from }: Payload): void {
     if (count > 0) this.#waiting ??= from.readAt;
   }
 
-  /** What arrived so far is about to be written. */
+  /** The payloads that wait are about to be written. */
   take(): void {
     this.#taken = this.#waiting;
     this.#waiting = undefined;
   }
 
-  /** So many of the messages that were taken are written. */
+  /** Some of these messages are written. */
   written(messages: number): void {
     if (messages === 0 || this.#taken === undefined) return;
     this.#latency.observe((performance.now() - this.#taken) / 1000, messages);

@@ -1,6 +1,6 @@
 /**
- * What waits for all recipients together, in bytes of memory. Over the limit each of them has an equal share
- * of it, and whoever writes to one that has more is held: those who write to others notice nothing.
+ * Counts what waits for all recipients together, in bytes of memory. Above the limit each recipient has an
+ * equal share of it. Sessions that write to a recipient with more are held, and no others.
  */
 export class PendingTotal {
   readonly #limit: number;
@@ -8,7 +8,7 @@ export class PendingTotal {
   /** Recipients for whom something waits. */
   #recipients = 0;
 
-  /** @param limit in bytes */
+  /** @param limit bytes */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -21,12 +21,12 @@ export class PendingTotal {
     return this.#limit;
   }
 
-  /** Bytes that may wait for one recipient without its senders being held. */
+  /** Bytes that may wait for one recipient before its senders are held. */
   get share(): number {
     return this.#bytes <= this.#limit ? Infinity : this.#limit / Math.max(1, this.#recipients);
   }
 
-  /** For one recipient so much waits now, in place of so much before. */
+  /** Counts that `after` bytes wait for one recipient, in place of `before`. */
   change(before: number, after: number): void {
     this.#bytes += after - before;
     this.#recipients += Number(after > 0) - Number(before > 0);

@@ -14,7 +14,7 @@ export type RefusalCode =
       | 'server-full'
       | 'too-many-connections'
     >
-  /** No handshake came about; the peer could not read a line about it. */
+  /** The handshake failed. The peer cannot read an error line. */
   | 'tls-failed';
 
 /** A recipient that did not get all that was accepted for it. */
@@ -43,50 +43,51 @@ export interface DrainReport {
   readonly milliseconds: number;
 }
 
-/** What an operator wants to know. */
+/** An event of the server, for its operator. */
 export type ServerEvent =
   | {
-      /** The server listens; told once for each endpoint. */
+      /** The server listens. There is one event for each endpoint. */
       readonly type: 'listening';
-      /** As one writes it, with the port that was found free: `tcp://127.0.0.1:8080`. */
+      /** The endpoint as text, with the port that was found where it was 0: `tcp://127.0.0.1:8080`. */
       readonly endpoint: string;
-      /** The address, or the path of a Unix socket; a name where that is several addresses. */
+      /** The address, the path of a Unix socket, or a name that has several addresses. */
       readonly address: string;
-      /** The addresses of such a name. */
+      /** The addresses of a name that has several. */
       readonly addresses?: readonly string[] | undefined;
       /** The port; a Unix socket has none. */
       readonly port: number | undefined;
-      /** Connections that there is room for: as many as allowed, or as the limit of open files leaves. */
+      /** Connections that there is room for: the limit, or what the limit of open files leaves. */
       readonly maxConnections: number;
     }
   | {
-      /** New connections cannot be accepted until `listening` is told again; whoever is here goes on. */
+      /** No connection can be accepted until the next `listening`. Open connections go on. */
       readonly type: 'failing';
-      /** What the system says. */
+      /** Message of the system. */
       readonly message: string;
     }
   | {
-      /** Files were read again, and are in force from now on. */
+      /** Files were read again, and are in force. */
       readonly type: 'reloaded';
-      /** Which. */
+      /** Which files. */
       readonly what: 'certificates' | 'accounts';
       /** How many accounts there are now; certificates are not counted. */
       readonly count?: number | undefined;
     }
   | {
       /**
-       * Files are in force that can hardly be meant; told at the start, after each reload, and once a day.
+       * Files are in force that can hardly be meant. The event comes at the start, after each reload, and
+       * once a day.
        */
       readonly type: 'doubtful';
-      /** Which. */
+      /** Which files. */
       readonly what: 'certificates' | 'accounts';
       /** What is wrong, and where. */
       readonly message: string;
     }
   | {
-      /** Files that were read again cannot be used: what was in force stays so. */
+      /** Files that were read again cannot be used. The old ones stay in force. */
       readonly type: 'reload-failed';
-      /** Which. */
+      /** Which files. */
       readonly what: 'certificates' | 'accounts';
       /** What is wrong, and where. */
       readonly message: string;
@@ -100,11 +101,11 @@ export type ServerEvent =
       readonly remote: string;
     }
   | {
-      /** A login, or a connection, was refused. */
+      /** A login or a connection was refused. */
       readonly type: 'refused';
       /** Why. */
       readonly code: RefusalCode;
-      /** The name that was asked for, made visible and cut to a readable length. */
+      /** The name that was asked for, without control characters and cut to a readable length. */
       readonly name: string | undefined;
       /** Address and port of the peer. */
       readonly remote: string;
@@ -124,11 +125,11 @@ export type ServerEvent =
       readonly accepted: number;
       /** Messages handed to the operating system for it. */
       readonly delivered: number;
-      /** Messages accepted for it that were not. */
+      /** Messages accepted for it that were not handed to the operating system. */
       readonly abandoned: number;
     }
   | {
-      /** The server failed while it served a session, which was ended for that: a bug. */
+      /** A bug: the server failed while it served a session, and ended that session. */
       readonly type: 'bug';
       /** The login name, or `undefined` where none was given. */
       readonly name: string | undefined;
@@ -142,7 +143,7 @@ export type ServerEvent =
       readonly type: 'draining';
       /** Connections that are open. */
       readonly sessions: number;
-      /** ms after which whoever has not taken all its messages is cut off. */
+      /** ms after which sessions that have not taken all their messages are cut off. */
       readonly deadline: number;
     }
   | {

@@ -1,20 +1,21 @@
 import { Duplex } from 'node:stream';
 
 /**
- * A stream of somebody else's as one that can be relied on. It gives bytes, however the other one gives them;
- * it yields to the event loop between two reads, however much there is; and it is closed when it is
- * destroyed. What the other one does wrong ends this connection and no other: the other one is destroyed with
- * an error that says why.
+ * Wraps a stream of another program, so that the server can rely on it. The wrapper gives bytes, whatever the
+ * stream gives. It yields to the event loop between two reads, however much there is. It is closed when it is
+ * destroyed. An error of the stream ends this connection and no other: the stream is destroyed with an error
+ * that says why.
  */
 export class Stranger extends Duplex {
-  /** As the other stream says of itself. */
+  /** The property `trusted` of the stream. */
   readonly trusted: boolean;
   readonly #stream: Duplex;
+  /** Whether a read is wanted. */
   #wanted = false;
   /** Whether the event loop has turned since the last read. */
   #rested = true;
 
-  /** Throws a `TypeError` for what is no stream. */
+  /** Throws a `TypeError` for anything but a Duplex stream. */
   constructor(stream: Duplex & { readonly trusted?: boolean | undefined }) {
     super();
     for (const method of ['on', 'read', 'write', 'end', 'destroy'] as const) {
@@ -33,7 +34,7 @@ export class Stranger extends Duplex {
       this.push(null);
     });
     stream.on('close', () => {
-      // What it said before its end is still to be read.
+      // Input from before the close may still wait here to be read.
       if (stream.readableEnded && !this.readableEnded) this.once('end', () => this.destroy());
       else this.destroy();
     });
@@ -41,7 +42,7 @@ export class Stranger extends Duplex {
     if (stream.destroyed) this.destroy();
   }
 
-  /** Takes what the other stream has to give now, and nothing that it makes meanwhile. */
+  /** Reads what the stream has now, and nothing that it makes meanwhile. */
   catchUp(): void {
     let left = this.#stream.readableLength;
     for (let read = left; left > 0 && read > 0; left -= read) read = this.#readOnce();
@@ -64,7 +65,7 @@ export class Stranger extends Duplex {
     try {
       this.#stream.destroy(failure ?? undefined);
     } catch {
-      // It is not used any more, whatever it says to that.
+      // The stream is not used any more, so its error does not matter.
     }
     done(failure);
   }
@@ -80,12 +81,12 @@ export class Stranger extends Duplex {
     else setImmediate(read);
   }
 
-  /** Passes on what one read gives; the answer is how much that was, in the other stream's units. */
+  /** Passes on the result of one read. Returns its length in units of the stream: bytes or objects. */
   #readOnce(): number {
     let length = 0;
     this.#attempt(() => {
       const chunk: unknown = this.#stream.read();
-      // 'readable' tells when there is more.
+      // 'readable' comes when there is more.
       if (chunk === null) return;
       this.#wanted = false;
       const bytes = bytesOf(chunk);

@@ -1,49 +1,49 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is said to a request. */
+/** The reply to a request. */
 export interface Reply {
   readonly status: number;
   readonly text: string;
   readonly type?: string;
 }
 
-/** Answers a request for a path. */
+/** Makes the reply to a request for a path. */
 export type Answer = (path: string) => Promise<Reply>;
 
 /**
- * ms that a request may take to come, its answer to be taken, and the next request of a connection to begin.
+ * ms for a request to arrive, for its reply to be taken, and until the next request of a connection begins.
  */
-const PATIENCE = 5000;
+const PATIENCE_MS = 5000;
 
-/** For `createServer`. */
-export const LIMITS: ServerOptions = {
-  headersTimeout: PATIENCE,
-  requestTimeout: PATIENCE,
-  keepAliveTimeout: PATIENCE,
+/** Time-outs of the connections, for `createServer`. */
+export const TIMEOUTS: ServerOptions = {
+  headersTimeout: PATIENCE_MS,
+  requestTimeout: PATIENCE_MS,
+  keepAliveTimeout: PATIENCE_MS,
   connectionsCheckingInterval: 1000,
 };
 
-/** Connections at a time: of the descriptors, the chat leaves more than that to others. */
-const CONNECTIONS = 32;
+/** Connections that may be open. The chat leaves more descriptors than that free. */
+const MAX_CONNECTIONS = 32;
 
-/** Requests of a connection that may wait for the answer of the one before. */
-const WAITING = 16;
+/** Requests of one connection that may wait for the reply to the one before. */
+const MAX_WAITING_REQUESTS = 16;
 
 /**
- * Answers the requests to a server, and bounds what anybody can make it cost. A new connection takes the
- * place of the oldest that asks nothing, so that a probe is answered however many are idle. The requests of a
- * connection are answered one after the other, each when the answer before it was taken.
+ * Answers the requests to a server, and bounds what a client can make it cost. A new connection takes the
+ * place of the oldest idle one, so that a probe is answered however many are idle. The requests of a
+ * connection are answered one after the other, each when the client took the reply before it.
  */
 export function guard(server: Server, answer: Answer): void {
-  /** The oldest first, with the requests that were not answered yet. */
+  /** Open connections, the oldest first, each with its requests that have no reply yet. */
   const open = new Map<Socket, [IncomingMessage, ServerResponse][]>();
 
   server.on('connection', (socket) => {
-    if (open.size >= CONNECTIONS) {
+    if (open.size >= MAX_CONNECTIONS) {
       const [oldest] = open.keys();
       const [idle = oldest] = [...open.keys()].filter((one) => open.get(one)?.length === 0);
-      // Not only when it is closed: more may come before that.
+      // The close takes a moment, and more connections may come before it is done.
       if (idle !== undefined) open.delete(idle);
       idle?.destroy();
     }
@@ -55,14 +55,14 @@ export function guard(server: Server, answer: Answer): void {
     const { socket } = request;
     const waiting = open.get(socket);
     if (waiting === undefined) return;
-    if (waiting.length >= WAITING) socket.destroy();
+    if (waiting.length >= MAX_WAITING_REQUESTS) socket.destroy();
     else if (waiting.push([request, response]) === 1) void serve(waiting);
   });
 
   const serve = async (waiting: [IncomingMessage, ServerResponse][]): Promise<void> => {
     for (let [next] = waiting; next !== undefined; [next] = waiting) {
       const [request, response] = next;
-      const late = setTimeout(() => request.socket.destroy(), PATIENCE);
+      const late = setTimeout(() => request.socket.destroy(), PATIENCE_MS);
       const isRead = request.method === 'GET' || request.method === 'HEAD';
       const reply = isRead ? await answer(pathOf(request.url ?? '')) : NOT_ALLOWED;
       await sent(response, reply);
@@ -75,13 +75,13 @@ export function guard(server: Server, answer: Answer): void {
 
 const NOT_ALLOWED: Reply = { status: 405, text: 'only GET and HEAD\n' };
 
-/** The path that is asked for, also where the whole address is given, as to a proxy. */
+/** The path of a request. A request as to a proxy gives the whole address. */
 function pathOf(url: string): string {
   const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*/, '');
   return path === '' ? '/' : path;
 }
 
-/** Resolves when the answer was taken, or cannot be. */
+/** Resolves when the client took the reply, or cannot take it any more. */
 function sent(
   response: ServerResponse,
   { status, text, type = 'text/plain; charset=utf-8' }: Reply,

@@ -2,57 +2,58 @@ import type { Server } from 'node:http';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { forward } from '../model/forward.ts';
 import type { ServerEvent } from '../model/server-events.ts';
-import { type Answer, LIMITS, guard } from './admin-guard.ts';
+import { type Answer, TIMEOUTS, guard } from './admin-guard.ts';
 import type { Meter } from './meter.ts';
 import { metricsOf } from './metrics.ts';
 
-/** Where the admin endpoint is to listen. */
+/** The place where the admin endpoint listens. */
 export interface AdminOptions {
   /** An address of this machine. */
   readonly host: string;
-  /** 0 takes a free one. */
+  /** The port; 0 takes a free one. */
   readonly port: number;
 }
 
-/** What an operator wants to know of the admin endpoint. */
+/** An event of the admin endpoint, for the operator. */
 export type AdminEvent =
   | {
-      /** It listens. */
+      /** The endpoint listens. */
       readonly type: 'admin';
-      /** The address that it listens on. */
+      /** Address that the endpoint listens on. */
       readonly address: string;
-      /** The port that it took. */
+      /** Port that the endpoint listens on. */
       readonly port: number;
     }
   | {
-      /** It cannot accept a connection, or tell the metrics. */
+      /** The endpoint cannot accept a connection, or cannot read the metrics. */
       readonly type: 'admin-failing';
-      /** What the system says. */
+      /** Message of the error. */
       readonly message: string;
     };
 
-/** Whether new connections are welcome, in the words of `/readyz`. */
+/** State of the server, in the words of `/readyz`. New connections are welcome while it is `ready`. */
 type State = 'starting' | 'ready' | 'failing' | 'draining';
 
 /**
- * An HTTP endpoint for the operator beside a server, as an operator on the server's events: it listens before
- * the server does, follows it by its events, and ends when it ends, so that a drain can be watched to its
- * end. Emits Node's error where the address cannot be listened on; the server is not started then.
+ * An HTTP endpoint for the operator, as an operator on the events of a server. The endpoint listens before
+ * the server does, follows it by its events, and closes when the server has ended, so that a drain can be
+ * watched to its end. Where the address cannot be listened on, the result fails with Node's error, and the
+ * server is not started.
  *
- * @param meter the one that the server was given
+ * @param meter the meter that the server was given
  */
 export async function adminEndpoint(
   { host, port }: AdminOptions,
   meter: Meter,
 ): Promise<OperatorFunction<ServerEvent, ServerEvent | AdminEvent>> {
-  // Loaded by those who want it: a start is quicker without.
+  // Both are loaded here: a program without the endpoint starts faster.
   const [{ createServer }, registry] = await Promise.all([import('node:http'), metricsOf(meter)]);
 
   return (events$) =>
     new Observable((out) => {
       let state: State = 'starting';
       let scrape: Promise<string> | undefined;
-      // Whoever asks meanwhile is told the same.
+      // Requests that come while the metrics are read share the reading.
       const metrics = () => (scrape ??= registry.metrics().finally(() => (scrape = undefined)));
       const answer: Answer = async (path) => {
         switch (path) {
@@ -73,14 +74,14 @@ export async function adminEndpoint(
         }
       };
 
-      const server: Server = createServer(LIMITS);
+      const server: Server = createServer(TIMEOUTS);
       guard(server, answer);
       server.on('error', (failure) => {
         if (server.listening) out.next({ type: 'admin-failing', message: failure.message });
         else out.error(failure);
       });
       server.listen({ host, port }, () => {
-        // The address may have taken a while to be found.
+        // The lookup of the address may end after the subscription.
         if (out.closed) {
           server.close();
           return;

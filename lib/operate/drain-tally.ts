@@ -2,16 +2,17 @@ import type { DrainReport, Loss } from '../model/server-events.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 
-/** The connections that are open, and how the drain goes that ends them. */
+/** Keeps the open connections, and counts what a drain delivers and abandons. */
 export class DrainTally {
   readonly #open = new Set<Session>();
   #began = 0;
   #sessions = 0;
   #delivered = 0;
-  /** What each had got before the drain began. */
-  #before = new Map<Session, number>();
+  /** Messages delivered to each session before the drain began. */
+  #deliveredBefore = new Map<Session, number>();
   #losses: Loss[] = [];
 
+  /** Connections that are open, logged in or not. */
   get open(): ReadonlySet<Session> {
     return this.#open;
   }
@@ -22,20 +23,21 @@ export class DrainTally {
 
   depart(session: Session, reason: EndReason): void {
     this.#open.delete(session);
-    // A session that is cut off takes back what its peer did not get, from before the drain as well.
-    this.#delivered += Math.max(0, session.delivered - (this.#before.get(session) ?? 0));
-    this.#before.delete(session);
+    // A session that is cut off un-counts what its peer did not get. Some of that may be from before the
+    // drain.
+    this.#delivered += Math.max(0, session.delivered - (this.#deliveredBefore.get(session) ?? 0));
+    this.#deliveredBefore.delete(session);
     const { name, remote, abandoned } = session;
     if (abandoned > 0) this.#losses.push({ name, remote, reason, abandoned });
   }
 
-  /** From here on the report counts. */
+  /** Begins the drain: the report counts from here on. */
   begin(): void {
     this.#began = performance.now();
     this.#sessions = this.#open.size;
     this.#losses = [];
     this.#delivered = 0;
-    this.#before = new Map(Array.from(this.#open, (session) => [session, session.delivered]));
+    this.#deliveredBefore = new Map(Array.from(this.#open, (session) => [session, session.delivered]));
   }
 
   report(): DrainReport {

@@ -1,13 +1,13 @@
-/** ms of a window. */
-const WINDOW = 1000;
+/** ms in which the lines of a kind are counted together. */
+const WINDOW_MS = 1000;
 
-/** How many of a kind are told in a window. */
-const MOST = 100;
+/** Lines of a kind that are logged in a window. */
+const LINES_PER_WINDOW = 100;
 
-/** How many of those may come from one place. */
-const MOST_OF_ONE = 10;
+/** Lines of a kind that are logged in a window for one place. */
+const LINES_PER_PLACE = 10;
 
-/** How many there were that were not told one by one, and the sums of what they count. */
+/** The number of lines that are summed up, and the sums of their counts. */
 export interface Sum<C extends string> {
   readonly count: number;
   readonly counts: Readonly<Record<C, number>>;
@@ -18,58 +18,59 @@ interface Adding<C extends string> {
   counts: Record<C, number>;
 }
 
-/** One kind in one window. */
+/** The lines of one kind in one window. */
 interface Kind<C extends string> {
-  told: number;
-  /** How many each place had told: at most as many places as there may be told in all. */
+  /** Lines that were logged. */
+  logged: number;
+  /** Lines that were logged for each place. There are at most as many places as lines in a window. */
   readonly places: Map<string, number>;
-  /** What is summed up of those places that had their share, of which there are at most a tenth of that. */
+  /** Sums of the places that used up their lines. There are at most a tenth as many of these. */
   readonly sums: Map<string, Adding<C>>;
-  /** What is summed up of all others. */
+  /** The sum of all other places. */
   rest: Adding<C> | undefined;
 }
 
 /**
- * Keeps a flood of the like from being told one by one: some of a kind are, and of one place fewer than that,
- * and then how many more there were. What is remembered is bounded, however many places there are.
+ * Limits repeated log lines. The first lines of a kind in a window are logged, and fewer for one place. The
+ * rest are summed up. Memory is bounded, however many places there are.
  */
 export class LogFlood<C extends string = never> {
   readonly #kinds = new Map<string, Kind<C>>();
   readonly #more: (kind: string, place: string | undefined, sum: Sum<C>) => void;
 
-  /** @param more hears of those that were not told: of a place that had its share, or of the rest together */
+  /** @param more hears of lines that were summed up: for a place that used up its lines, or for all others */
   constructor(more: (kind: string, place: string | undefined, sum: Sum<C>) => void) {
     this.#more = more;
   }
 
-  /** Whether this one is to be told; otherwise it is counted, with its `counts`. */
+  /** Whether a line is to be logged. Otherwise it is summed up, with its `counts`. */
   hasRoom(name: string, place: string, counts: Readonly<Record<C, number>>): boolean {
     const kind = this.#kinds.get(name) ?? this.#begin(name);
-    const told = kind.places.get(place) ?? 0;
-    if (told >= MOST_OF_ONE) {
+    const logged = kind.places.get(place) ?? 0;
+    if (logged >= LINES_PER_PLACE) {
       kind.sums.set(place, sum(kind.sums.get(place), counts));
       return false;
     }
-    if (kind.told >= MOST) {
+    if (kind.logged >= LINES_PER_WINDOW) {
       kind.rest = sum(kind.rest, counts);
       return false;
     }
-    kind.told += 1;
-    kind.places.set(place, told + 1);
+    kind.logged += 1;
+    kind.places.set(place, logged + 1);
     return true;
   }
 
-  /** Tells the sums now. */
+  /** Ends all windows: the sums are told now. */
   flush(): void {
     for (const name of this.#kinds.keys()) this.#sumUp(name);
   }
 
   #begin(name: string): Kind<C> {
-    const kind: Kind<C> = { told: 0, places: new Map(), sums: new Map(), rest: undefined };
+    const kind: Kind<C> = { logged: 0, places: new Map(), sums: new Map(), rest: undefined };
     this.#kinds.set(name, kind);
     setTimeout(() => {
       if (this.#kinds.get(name) === kind) this.#sumUp(name);
-    }, WINDOW).unref();
+    }, WINDOW_MS).unref();
     return kind;
   }
 

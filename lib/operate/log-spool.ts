@@ -1,63 +1,65 @@
 import { write } from 'node:fs';
 
 /** Bytes of lines that may wait. */
-const ROOM = 2 ** 20;
+const ROOM_BYTES = 2 ** 20;
 
-/** Bytes of lines that may wait while the program ends: a line for each of its sessions. */
-const LAST_ROOM = 2 ** 25;
+/** Bytes of lines that may wait while the program ends, when each session has its line. */
+const LAST_ROOM_BYTES = 2 ** 25;
 
-/** Bytes that are written at a time. */
-const CHUNK = 2 ** 16;
+/** Bytes of one write, where it has several lines. */
+const CHUNK_BYTES = 2 ** 16;
 
-/** ms until what could not be written is tried again, at first and at most. */
-const [SOON, LATER] = [10, 1000];
+/** ms until a write that failed is tried again, at first and at most. */
+const [FIRST_RETRY_MS, LAST_RETRY_MS] = [10, 1000];
 
-/** What a system says where whoever read has gone: a pipe's reader, a terminal. */
-const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO', 'ECONNRESET']);
+/** Error codes of a descriptor that nobody reads any more: a closed pipe, a terminal that is gone. */
+const NO_READER: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO', 'ECONNRESET']);
 
-/** What became of lines. Both only grow. */
+/** Counts of what was lost. Both only grow. */
 export interface SpoolCounts {
-  /** Lines for which there was no room. */
+  /** Lines that were dropped for lack of room. */
   dropped: number;
   /** Writes that failed. */
   failures: number;
 }
 
-/** Who hears of trouble. */
+/** Hears when lines cannot be written, and when they can again. */
 export interface SpoolListener {
-  /** Lines cannot be written for now, and why; once, until all that waits was written. */
+  /** Hears why lines cannot be written for now. It is called once, until all that waits is written. */
   readonly stuck: (why: string) => void;
-  /** Lines can be written again, and how many are missing at this place. What it writes is written there. */
+  /**
+   * Hears how many lines are missing, when lines can be written again. A line that it writes stands there.
+   */
   readonly missing: (count: number) => void;
 }
 
 /**
- * Lines on their way to a file descriptor, at no risk for whoever writes them: they wait in memory, within
- * bounds, and what fits no more is dropped and counted. An error of the descriptor is told and counted. What
- * waits is tried again, so that lines flow again when there is room again.
+ * Writes lines to a file descriptor without ever blocking or failing its caller. Lines wait in memory, within
+ * bounds; more are dropped and counted. An error of the descriptor is told and counted, and the write is
+ * tried again.
  *
- * The descriptor of a pipe, a socket or a terminal must be a non-blocking one.
+ * A pipe, a socket or a terminal must be non-blocking.
  */
 export class Spool {
   readonly #fd: number;
   readonly #counts: SpoolCounts;
   readonly #listener: SpoolListener;
   #lines: Buffer[] = [];
-  /** Of all of them. */
+  /** Bytes of the lines that wait. */
   #bytes = 0;
-  #room = ROOM;
-  #busy = false;
+  #room = ROOM_BYTES;
+  #isWriting = false;
   #retry: NodeJS.Timeout | undefined;
-  #delay = SOON;
-  #told = false;
-  /** Lines that were dropped since one was taken. */
+  #delay = FIRST_RETRY_MS;
+  #isStuckTold = false;
+  /** Lines that were dropped since the last one was taken. */
   #gap = 0;
-  /** What the last write failed with. */
+  /** Error code of the last write, if it failed. */
   #failure: string | undefined;
-  /** Lines dropped that somebody would have read. */
+  /** Lines that were dropped while somebody could have read them. */
   #missed = 0;
   #closing: (() => void) | undefined;
-  #over = false;
+  #isClosed = false;
 
   constructor(fd: number, counts: SpoolCounts, listener: SpoolListener) {
     this.#fd = fd;
@@ -65,15 +67,15 @@ export class Spool {
     this.#listener = listener;
   }
 
-  /** Bytes of lines that wait, those that are being written included. */
+  /** Bytes of lines that wait, with those that are being written. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Takes a line with its line end, or drops it. */
+  /** Takes a line, with its line end, or drops it. */
   write(line: string): void {
     const bytes = Buffer.from(line);
-    // A gap ends where there is room to go on for a while, so that it is one gap and not many.
+    // A gap ends when half of the room is free, so that it is one gap and not many.
     if (this.#gap > 0 && this.#bytes <= this.#room / 2) this.#resume();
     if (this.#gap > 0 || (this.#bytes > 0 && this.#bytes + bytes.length > this.#room)) {
       this.#drop();
@@ -84,71 +86,70 @@ export class Spool {
     this.#flush();
   }
 
-  /** Makes room for the lines that only come when the program ends. */
+  /** Makes room for the lines that come when the program ends. */
   makeRoom(): void {
-    this.#room = LAST_ROOM;
+    this.#room = LAST_ROOM_BYTES;
     if (this.#gap > 0 && this.#bytes <= this.#room / 2) this.#resume();
   }
 
   /**
-   * Writes what waits, and gives up where that fails.
+   * Writes the lines that wait, until all are written, a write fails, or `patience` is over.
    *
-   * @param patience ms after which it gives up where nobody reads
-   * @returns how many lines are missing in all, but for those that nobody would have read, as whoever read
-   * has gone
+   * @param patience ms that a reader may take nothing
+   * @returns the number of lines that are missing. Lines count only while somebody could read them.
    */
   async close(patience: number): Promise<number> {
     this.makeRoom();
     const end = new Promise<void>((resolve) => (this.#closing = resolve));
     const last = setTimeout(() => this.#closing?.(), patience);
-    this.#delay = SOON;
+    this.#delay = FIRST_RETRY_MS;
     this.#flush();
     this.#settle();
     await end;
     clearTimeout(last);
     clearTimeout(this.#retry);
-    // Whoever has the descriptor next is not to read the rest.
-    this.#over = true;
-    return this.#missed + (GONE.has(this.#failure) ? 0 : this.#lines.length);
+    // A retry that is late must not write to a descriptor that is another file by then.
+    this.#isClosed = true;
+    return this.#missed + (NO_READER.has(this.#failure) ? 0 : this.#lines.length);
   }
 
   #drop(): void {
     this.#gap += 1;
     this.#counts.dropped += 1;
-    if (!GONE.has(this.#failure)) this.#missed += 1;
-    this.#tell('nobody takes what it has to say');
+    if (!NO_READER.has(this.#failure)) this.#missed += 1;
+    this.#tellStuck('nobody takes what it has to say');
   }
 
-  /** Says what is missing, and where. */
+  /** Ends a gap, and tells how many lines are missing in it. */
   #resume(): void {
     const count = this.#gap;
     this.#gap = 0;
     this.#listener.missing(count);
   }
 
-  #tell(why: string): void {
-    if (this.#told) return;
-    this.#told = true;
+  #tellStuck(why: string): void {
+    if (this.#isStuckTold) return;
+    this.#isStuckTold = true;
     this.#listener.stuck(why);
   }
 
   #flush(): void {
-    if (this.#busy || this.#over || this.#lines.length === 0) return;
+    if (this.#isWriting || this.#isClosed || this.#lines.length === 0) return;
     clearTimeout(this.#retry);
-    this.#busy = true;
+    this.#isWriting = true;
     write(this.#fd, this.#chunk(), (failure, written) => {
-      this.#busy = false;
+      this.#isWriting = false;
       if (failure === null) this.#wrote(written);
       else this.#failed(failure);
       this.#settle();
     });
   }
 
-  /** As many lines as are written at a time, but one at least. */
+  /** The bytes of the next write: one line, or as many as fit. */
   #chunk(): Buffer {
     let [count, bytes] = [0, 0];
     for (const { length } of this.#lines) {
-      if (count > 0 && bytes + length > CHUNK) break;
+      if (count > 0 && bytes + length > CHUNK_BYTES) break;
       count += 1;
       bytes += length;
     }
@@ -166,29 +167,29 @@ export class Spool {
     const [first] = this.#lines;
     if (first !== undefined) this.#lines[0] = first.subarray(rest);
     this.#bytes -= bytes;
-    this.#delay = SOON;
+    this.#delay = FIRST_RETRY_MS;
     this.#failure = undefined;
-    if (this.#bytes === 0) this.#told = false;
+    if (this.#bytes === 0) this.#isStuckTold = false;
     if (this.#gap > 0 && this.#bytes <= this.#room / 2) this.#resume();
     this.#flush();
   }
 
   #failed({ code, message }: NodeJS.ErrnoException): void {
     this.#failure = code;
-    // Whoever reads is slow, which is no error.
+    // A reader that is slow is no error.
     if (code !== 'EAGAIN') {
       this.#counts.failures += 1;
-      this.#tell(message);
+      this.#tellStuck(message);
     }
     this.#retry = setTimeout(() => {
       this.#flush();
     }, this.#delay).unref();
-    this.#delay = Math.min(2 * this.#delay, this.#closing === undefined ? LATER : SOON);
+    this.#delay = Math.min(2 * this.#delay, this.#closing === undefined ? LAST_RETRY_MS : FIRST_RETRY_MS);
   }
 
-  /** Whether there is an end to be told. */
+  /** Ends a close when all is written, or when a write failed. */
   #settle(): void {
-    if (this.#closing === undefined || this.#busy) return;
+    if (this.#closing === undefined || this.#isWriting) return;
     const hopeless = this.#failure !== undefined && this.#failure !== 'EAGAIN';
     if (this.#lines.length === 0 || hopeless) this.#closing();
   }

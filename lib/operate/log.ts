@@ -7,18 +7,18 @@ import type { ServerEvent } from '../model/server-events.ts';
 import type { LogFormat } from '../settings/table.ts';
 import type { EndReason } from '../protocol/wire.ts';
 
-/** What the log is shown on. */
+/** Where the log is shown. */
 export interface Screen {
   readonly terminal: boolean;
   readonly colours: boolean;
 }
 
-/** Takes lines, each with its line end. */
+/** A sink for lines, each with its line end. */
 export interface Lines {
   write(line: string): void;
 }
 
-/** The operator's log: one JSON line an event, or lines for people. */
+/** Makes the operator's log: one JSON line an event, or lines for people. */
 export async function createLog(
   level: string,
   format: LogFormat,
@@ -27,7 +27,7 @@ export async function createLog(
 ): Promise<Logger> {
   const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
   if (format === 'json' || (format === 'auto' && !terminal)) return pino(options, lines);
-  // Loaded for people only: programs that read the log have no use for it, and a start is quicker without.
+  // A log in JSON does not need the library, and the program starts faster without it.
   const { prettyFactory } = await import('pino-pretty');
   const pretty = prettyFactory({
     colorize: colours,
@@ -42,17 +42,15 @@ export async function createLog(
   });
 }
 
-/** Writes that lines are missing here, which could not be written. */
+/** Logs that `count` lines are missing at this place, because they could not be written. */
 export function logMissing(log: Logger, count: number): void {
   log.error({ event: 'lines-missing', count }, `${count} lines of the log are missing here`);
 }
 
-/** Ends that come once, and by the operator's doing: each connection has its line. */
-const BY_OPERATOR: ReadonlySet<EndReason> = new Set<EndReason>(['shutdown', 'deadline']);
+/** Reasons that the operator brings about, once. Sessions that end for one of these are never summed up. */
+const OPERATOR_REASONS: ReadonlySet<EndReason> = new Set<EndReason>(['shutdown', 'deadline']);
 
-/**
- * Writes the events that it is given, but sums up floods of what peers can bring about as often as they like.
- */
+/** Logs events. Those that peers can bring about as often as they like are summed up in a flood. */
 export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void {
   const joined = new LogFlood((_kind, address, { count }) => {
     log.info({ event: 'joined', address, count }, `${count} more joined${from(address)}`);
@@ -70,9 +68,9 @@ export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void
         `${count} more left${from(address)} (${reason}): ${list(counts)}`,
       );
     });
-  // Where many leave, those who did not get all have lines of their own.
-  const [left, bereft] = [leavers(), leavers()];
-  const isTold = (event: ServerEvent | AdminEvent): boolean => {
+  // Sessions that did not get all have lines and sums of their own.
+  const [left, leftWithLosses] = [leavers(), leavers()];
+  const isLogged = (event: ServerEvent | AdminEvent): boolean => {
     switch (event.type) {
       case 'joined':
         return joined.hasRoom(event.type, placeOf(event.remote), {});
@@ -82,12 +80,12 @@ export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void
         return bugs.hasRoom(event.type, placeOf(event.remote), {});
       case 'left': {
         const { reason, remote, accepted, delivered, abandoned } = event;
-        if (BY_OPERATOR.has(reason)) return true;
-        const crowd = abandoned > 0 ? bereft : left;
-        return crowd.hasRoom(reason, placeOf(remote), { accepted, delivered, abandoned });
+        if (OPERATOR_REASONS.has(reason)) return true;
+        const flood = abandoned > 0 ? leftWithLosses : left;
+        return flood.hasRoom(reason, placeOf(remote), { accepted, delivered, abandoned });
       }
       case 'drained':
-        for (const crowd of [joined, refused, bugs, left, bereft]) crowd.flush();
+        for (const flood of [joined, refused, bugs, left, leftWithLosses]) flood.flush();
         return true;
       case 'listening':
       case 'failing':
@@ -101,11 +99,11 @@ export function eventLog(log: Logger): (event: ServerEvent | AdminEvent) => void
     }
   };
   return (event) => {
-    if (isTold(event)) logEvent(log, event);
+    if (isLogged(event)) logEvent(log, event);
   };
 }
 
-/** What counts as one place: of IPv6 a /64, and all who come by a Unix socket. */
+/** The place of a peer: its IPv4 address, the /64 of its IPv6 address, or its Unix socket. */
 function placeOf(remote: string): string {
   const address = /^\[(.+)\]:\d+$/.exec(remote)?.[1] ?? /^([\d.]+):\d+$/.exec(remote)?.[1];
   if (address === undefined) return remote;
@@ -121,7 +119,7 @@ function levelOf(reason: string, abandoned: number): 'warn' | 'info' {
   return abandoned > 0 || reason === 'slow-consumer' ? 'warn' : 'info';
 }
 
-/** Writes one event, with its facts as fields and as a sentence. */
+/** Logs one event, as fields and as a sentence. */
 export function logEvent(log: Logger, event: ServerEvent | AdminEvent): void {
   const { type } = event;
   switch (event.type) {

@@ -3,25 +3,25 @@ import { Latency } from '../model/latency.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 
-/** Sums over all sessions, those that ended included. They only grow. */
+/** Sums over all sessions, with those that ended. They only grow. */
 export interface Totals {
   /** Message lines taken. */
   readonly accepted: number;
   /** Messages handed to the operating system. */
   readonly delivered: number;
-  /** From the peers. */
+  /** Bytes read from the peers. */
   readonly bytesRead: number;
-  /** To the peers. */
+  /** Bytes written to the peers. */
   readonly bytesWritten: number;
-  /** Seconds in which sessions were not read, so that they do not send more than others take. */
+  /** Seconds in which sessions were held: not read, so that they send no more than others take. */
   readonly held: number;
 }
 
-/** How it stands now. */
+/** The sums and states of a server at one moment. */
 export interface Reading extends Totals {
   /** Connections that are open. */
   readonly connected: number;
-  /** Of those, the ones that have a name. */
+  /** Open connections that have logged in. */
   readonly loggedIn: number;
   /** Bytes that wait for recipients. */
   readonly pending: number;
@@ -30,22 +30,22 @@ export interface Reading extends Totals {
 const NOTHING: Totals = { accepted: 0, delivered: 0, bytesRead: 0, bytesWritten: 0, held: 0 };
 
 /**
- * What a server counts for its operator; `chatServer` fills the one that it is given. The sessions keep their
- * counts anyway, so that these are summed up by whoever reads the meter, and a message costs nothing more.
+ * Counts what a server does, for its operator; `chatServer` fills the meter that it is given. The sessions
+ * keep their counts anyway, and reading the meter sums them up. So a message costs nothing more.
  */
 export class Meter {
   /**
-   * From a message's line being read to its being written.
+   * Time from the reading of a message to its writing.
    * @internal
    */
   readonly latency = new Latency();
-  /** Logins and connections that were refused, by why. */
+  /** Refused logins and connections, by code. */
   readonly refusals = new Map<RefusalCode, number>();
-  /** Sessions that ended, by why. */
+  /** Ended sessions, by reason. */
   readonly endings = new Map<EndReason, number>();
-  /** Messages that these did not get, by why they ended. */
+  /** Messages that were not delivered, by the reason that the session of their recipient ended. */
   readonly abandoned = new Map<EndReason, number>();
-  /** What the program's log has lost; nothing where the server is part of another program. */
+  /** What the log of the program lost. A server that is part of another program has no such log. */
   readonly log = {
     /** Lines that were dropped. */
     dropped: 0,
@@ -59,17 +59,19 @@ export class Meter {
   #drain: { readonly began: number; ended: number | undefined } | undefined;
   #open: ReadonlySet<Session> = new Set();
   #pending = { bytes: 0 };
-  /** Of the sessions that ended. */
+  /** Sums of the sessions that ended. */
   #gone = NOTHING;
-  /** As last read: a session that is cut off takes back what its peer did not get, and a counter cannot. */
+  /**
+   * The last reading. A session that is cut off un-counts what its peer did not get; a counter must not sink.
+   */
   #last = NOTHING;
 
-  /** Logins so far. */
+  /** Accepted logins. */
   get logins(): number {
     return this.#logins;
   }
 
-  /** Sessions that ended because the server failed while it served them. */
+  /** Sessions that a bug ended. */
   get bugs(): number {
     return this.#bugs;
   }
@@ -84,14 +86,14 @@ export class Meter {
     return this.#drain !== undefined;
   }
 
-  /** Seconds that the drain took, so far or in all; 0 before it. */
+  /** Seconds that the drain has taken, so far or in all; 0 before it. */
   get drain(): number {
     if (this.#drain === undefined) return 0;
     const { began, ended = performance.now() } = this.#drain;
     return (ended - began) / 1000;
   }
 
-  /** Sums up how it stands now. */
+  /** Sums up all sessions. */
   read(): Reading {
     let sums = this.#gone;
     let loggedIn = 0;
@@ -104,7 +106,8 @@ export class Meter {
   }
 
   /**
-   * For the server: where the meter is to look, live. The answer ends that.
+   * Connects the meter to a server: both arguments are read at each reading. The result disconnects it. A
+   * meter that is connected already throws a `RangeError`.
    *
    * @internal
    */
@@ -120,7 +123,7 @@ export class Meter {
   }
 
   /**
-   * For the server: a session is not among the open ones any more.
+   * Takes over the counts of a session that is not open any more.
    * @internal
    */
   depart(session: Session): void {
@@ -128,7 +131,7 @@ export class Meter {
   }
 
   /**
-   * For the server: something happened.
+   * Counts an event of the server.
    * @internal
    */
   observe(event: ServerEvent): void {

@@ -5,7 +5,7 @@ import type { Meter, Reading } from './meter.ts';
 import type { EndReason } from '../protocol/wire.ts';
 
 /**
- * Each of them once, so that a count is there, as 0, before there is something to be counted.
+ * All codes, so that each has a count of 0 before the first refusal.
  * @internal
  */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
@@ -20,7 +20,10 @@ export const REFUSAL_CODES: Readonly<Record<RefusalCode, 0>> = {
   'server-full': 0,
   'too-many-connections': 0,
 };
-/** @internal */
+/**
+ * All reasons, for the same purpose.
+ * @internal
+ */
 export const END_REASONS: Readonly<Record<EndReason, 0>> = {
   eof: 0,
   quit: 0,
@@ -44,17 +47,16 @@ export const END_REASONS: Readonly<Record<EndReason, 0>> = {
 };
 
 /**
- * What `meter` counts, and what Node tells of the process, as metrics for Prometheus. They are made when they
- * are asked for: nothing is computed between two scrapes.
+ * The counts of `meter`, and those that Node keeps of the process, as metrics for Prometheus. A scrape
+ * computes them; nothing is computed between two scrapes.
  */
 export async function metricsOf(meter: Meter): Promise<Registry> {
-  // Loaded by those who want it: a start is quicker without.
+  // Without metrics the library is not loaded, and the program starts faster.
   const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client');
   const registry = new Registry();
   const registers = [registry];
 
-  // A scrape asks for all metrics at once; they are to be of the same moment, and the sessions to be summed
-  // up once.
+  // One scrape has one reading, so that its metrics are of one moment and the sessions are summed up once.
   let reading: Reading | undefined;
   const read = () => {
     queueMicrotask(() => (reading = undefined));
@@ -121,7 +123,7 @@ export async function metricsOf(meter: Meter): Promise<Registry> {
       ...{ ...latency, type: 'histogram', aggregator: 'sum' },
       values: samples(latency.name, meter.latency),
     });
-  // The library's own would take one sample a message.
+  // The library's own histogram would take one sample for each message.
   Object.assign(new Histogram({ ...latency, registers }), { get: observed, getForPromString: observed });
 
   counter('log_lines_dropped', 'Lines of the log that could not be written', () => meter.log.dropped);
@@ -132,7 +134,7 @@ export async function metricsOf(meter: Meter): Promise<Registry> {
   return registry;
 }
 
-/** A histogram as Prometheus has it: each bucket holds those below it too. */
+/** The samples of a histogram as Prometheus has it: each bucket counts those below it too. */
 function samples(name: string, { buckets, sum }: Latency) {
   let count = 0;
   const cumulative = buckets.map((messages, index) => {

@@ -1,23 +1,22 @@
 import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** A stream of the process over a pipe, a socket or a terminal. */
+/** A stream over a pipe, a socket or a terminal. Node keeps its handle to itself. */
 interface Handled {
   readonly _handle?: { setBlocking?(blocking: boolean): unknown } | null;
 }
 
 /**
- * Has no write to stdout and stderr wait for whoever reads: where there is no room it fails. Node does so by
- * itself for pipes and sockets. Terminals, which may be stopped by Ctrl-S, it makes wait on purpose, and it
- * has no public way to undo that.
+ * Makes stdout and stderr non-blocking: a write without room fails with EAGAIN. Node does so for pipes and
+ * sockets. It makes terminals, which Ctrl-S may stop, block on purpose, and has no public way to undo that.
  */
 export function neverWait({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): void {
   for (const stream of [stdout, stderr]) (stream as Handled)._handle?.setBlocking?.(false);
 }
 
 /**
- * Has the process end as it means to where its terminal is gone by then: Node 20 sets terminals back as they
- * were, and aborts where it cannot. It looks at no descriptor that is closed.
+ * Lets the process exit normally after its terminal has gone. At exit Node 20 resets terminals to their first
+ * state, and aborts where it cannot. It skips descriptors that are closed.
  */
 export function outliveTerminals(process: Pick<NodeJS.Process, 'once'>): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));
@@ -26,10 +25,7 @@ export function outliveTerminals(process: Pick<NodeJS.Process, 'once'>): void {
   });
 }
 
-/**
- * Whether to write in colours: as `FORCE_COLOR` and `NO_COLOR` say, else on a terminal that is not a dumb
- * one.
- */
+/** Whether output has colours: as `FORCE_COLOR` and `NO_COLOR` say, else on a terminal that is not dumb. */
 export function hasColours(
   { FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
   terminal: boolean,

@@ -1,12 +1,12 @@
 import { isIPv4 } from 'node:net';
 
-/** The text of /proc/net/tcp and /proc/net/tcp6, see proc(5): a row a connection. */
+/** Reads the text of /proc/net/tcp and /proc/net/tcp6, see proc(5): one row for each connection. */
 
-/** What the system knows of one connection. */
+/** The state of one connection, as the system knows it. */
 export interface Row {
-  /** Bytes that wait in the kernel or are on their way, and that the peer's system has not acknowledged. */
+  /** Bytes in the kernel or on their way that the peer's system has not acknowledged. */
   readonly unacknowledged: number;
-  /** How often what is unacknowledged was sent again, in a row. */
+  /** How often the unacknowledged bytes were sent again, in a row. */
   readonly retransmissions: number;
 }
 
@@ -26,22 +26,22 @@ const ENDS_V4 = 27;
 const ENDS_V6 = 75;
 
 /**
- * Where fields begin behind the two ends, and how long they are: `01 00000000:00000000 00:00000000 00000000`.
+ * Begin and length of fields, counted from behind the two ends: `01 00000000:00000000 00:00000000 00000000`.
  */
 const SENT = { at: 4, length: 8 };
 const TIMER = { at: 22, length: 2 };
 const PROBES = { at: 34, length: 8 };
 
 /**
- * The kind of timer that counts retransmissions. Others count other things in the same place: one of them how
- * often a peer was asked that has no room, and is there.
+ * The kind of timer that counts retransmissions. Other timers count other things in the same field: one of
+ * them the probes of a peer that answers, but has no room.
  */
 const RETRANSMITTING = '01';
 
-/** IPv4 addresses as a listener of IPv6 shows them. */
+/** Prefix of an IPv4 address, as a listener of IPv6 shows it. */
 const MAPPED = /^::ffff:(?=\d+\.)/i;
 
-/** Looks for rows in the text of a table, chunk by chunk. */
+/** Finds rows in the text of a table, chunk by chunk. */
 export class RowScan {
   readonly #wanted: ReadonlySet<string> | undefined;
   readonly #hopeless: number;
@@ -49,9 +49,9 @@ export class RowScan {
   #rest: Buffer | undefined;
 
   /**
-   * @param wanted ends of the connections that are looked for; `undefined` for all
-   * @param hopeless retransmissions from which on a row counts as well
-   * @param found hears of each such row
+   * @param wanted keys of the rows to find, see `keyOf`; `undefined` for all
+   * @param hopeless retransmissions from which on any other row is found too
+   * @param found hears of each row that is found
    */
   constructor(
     wanted: ReadonlySet<string> | undefined,
@@ -63,6 +63,7 @@ export class RowScan {
     this.#found = found;
   }
 
+  /** Takes the next chunk. It keeps nothing of it but a copy of the unfinished row. */
   add(chunk: Buffer): void {
     const text = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     let from = 0;
@@ -70,11 +71,11 @@ export class RowScan {
       this.#look(text, from, end);
       from = end + 1;
     }
-    // The chunk is read over again, so what is left of it has to be a copy.
+    // The caller reads the next page into the same Buffer.
     this.#rest = from < text.length ? Buffer.from(text.subarray(from)) : undefined;
   }
 
-  /** Looks at one row: its number and a colon stand before its ends. The head of the table has none. */
+  /** Looks at one row. A number and a colon stand before its ends; the head of the table has no colon. */
   #look(text: Buffer, from: number, end: number): void {
     const at = text.indexOf(COLON, from) + 2;
     if (at < 2 || at + ENDS_V4 > end) return;
@@ -90,7 +91,7 @@ export class RowScan {
   }
 }
 
-/** The ends of a connection as a row of the table has them. */
+/** The key of a connection: its two ends, as its row has them. */
 export function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Ends): string {
   return `${hexOf(localAddress)}:${portOf(localPort)} ${hexOf(remoteAddress)}:${portOf(remotePort)}`;
 }
@@ -100,8 +101,8 @@ function portOf(port: number): string {
 }
 
 /**
- * `127.0.0.1` as 0100007F, and IPv6 as four such words: each in the machine's byte order, on Linux the
- * little.
+ * An address as a row has it: `127.0.0.1` is 0100007F, and IPv6 has four such words. Each word is in the byte
+ * order of the machine; little-endian is assumed.
  */
 function hexOf(address: string): string {
   return bytesOf(address)
@@ -118,7 +119,7 @@ function bytesOf(address: string): number[] {
   if (MAPPED.test(address)) {
     return [...Array<number>(10).fill(0), 255, 255, ...bytesOf(address.replace(MAPPED, ''))];
   }
-  // A zone names an interface of this machine, and is no part of the address.
+  // A zone is no part of the address: it names an interface of this machine.
   const [plain = ''] = address.split('%');
   const [head = '', tail] = plain.split('::');
   const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => parseInt(group, 16)));

@@ -4,71 +4,73 @@ import type { Duplex } from 'node:stream';
 import { type Row, RowScan, keyOf } from './tcp-rows.ts';
 
 /**
- * What Linux knows of TCP connections and Node does not tell. A reading of its table lists all connections of
- * the machine: its cost grows with all of them, and not with those that are asked about. So one reading
- * serves all who ask, in slices with turns of the event loop between, and the next one keeps a distance from
- * it.
+ * Linux's table of TCP connections: it knows what peers have acknowledged, which Node does not tell. A
+ * reading of the table lists all connections of the machine, so that its cost grows with all of them. So one
+ * reading serves all who ask. It is made in slices, with turns of the event loop between, and the next one
+ * keeps a distance from it.
  *
- * All of it is a refinement: elsewhere than on Linux, and for what is no TCP socket of this process's
- * network, nothing is known, and its users go by what Node says.
+ * On other systems, and for sockets that are not TCP or of another network namespace, nothing is known.
+ * Callers then go by what Node says.
  */
 
-/** ms that a reading keeps its distance, at most: who waits for it may hold a name. */
-const MOST_DISTANCE_MS = 10_000;
+/** Longest ms between two readings. A session that waits for one may hold a name. */
+const MAX_DISTANCE_MS = 10_000;
 
-/** How long a reading keeps its distance from the last one, as so many times what that one took. */
+/** Distance of a reading from the last one, as a multiple of the time that the last one took. */
 export const DISTANCE = {
-  /** For who can wait: readings then take a third of a percent of the loop's time. */
+  /** For sessions that can wait: readings then take a third of a percent of the event loop's time. */
   patient: 300,
-  /** For who holds others up. */
+  /** For sessions that hold others up. */
   prompt: 20,
-  /** Where the server is about to end, and nothing else is to be done. */
+  /** For the end of the server, when there is little else to do. */
   last: 4,
 } as const;
 
-/** ms that a slice of a reading may take. */
+/** ms of the event loop for one slice of a reading. */
 const SLICE_MS = 1;
 
-/** Bytes read at a time; Linux hands out a page of this table, whatever is asked for. */
+/** Bytes of one read. Linux gives one page of this table, whatever is asked for. */
 const PAGE_BYTES = 4096;
 
-/** Readings at once that are made for connections that were missing from one. */
-const ATTEMPTS = 3;
+/** Readings at once in search of connections that were missing from the one before. */
+const MAX_READINGS_AT_ONCE = 3;
 
 /**
- * Retransmissions without an answer, at growing distances, after which a peer is held to have vanished: about
- * a minute on a fast network. TCP itself would go on for a quarter of an hour.
+ * Retransmissions without an answer after which a peer counts as vanished. They come at growing distances: on
+ * a fast network it takes about a minute. TCP itself goes on for a quarter of an hour.
  */
-const HOPELESS = 8;
+const HOPELESS_RETRANSMISSIONS = 8;
 
-/** Keys of sockets, kept for as long as they are asked about. */
+/** Keys of sockets. Each is computed once. */
 const keys = new WeakMap<Duplex, string>();
 
-/** Sockets that were found in the table: only of them it says something that they are in it no more. */
+/** Sockets that were found in the table. If one of these is missing later, its connection is gone. */
 const known = new WeakSet<Duplex>();
 
 /** One reading of the table. */
 export class Reading {
   readonly #rows = new Map<string, Row>();
-  /** When it began, in ms. */
+  /** When the reading began, in ms. */
   began = -Infinity;
-  /** The connections that it is for; `undefined` for all. */
+  /** Keys of the connections to find; `undefined` for all. */
   #wanted: Set<string> | undefined;
 
   constructor(wanted?: Set<string>) {
     this.#wanted = wanted;
   }
 
+  /** Has the reading find the connection of `socket`. */
   want(socket: Duplex): void {
     const key = keyOfSocket(socket);
     if (key !== undefined) this.#wanted?.add(key);
   }
 
+  /** Has the reading find all connections. */
   wantAll(): void {
     this.#wanted = undefined;
   }
 
-  /** What is known of the connection; `undefined` where it is not in the table. */
+  /** The row of a connection; `undefined` where it was not found. */
   rowOf(socket: Duplex): Row | undefined {
     const key = keyOfSocket(socket);
     const row = key === undefined ? undefined : this.#rows.get(key);
@@ -76,13 +78,14 @@ export class Reading {
     return row;
   }
 
-  /** Whether what was sent over any connection of the machine goes unanswered for too long. */
+  /** Whether any connection of the machine has a peer that counts as vanished. */
   get hasHopeless(): boolean {
-    for (const { retransmissions } of this.#rows.values()) if (retransmissions >= HOPELESS) return true;
+    for (const { retransmissions } of this.#rows.values())
+      if (retransmissions >= HOPELESS_RETRANSMISSIONS) return true;
     return false;
   }
 
-  /** Reads a page with each step. */
+  /** Makes the reading: one page with each step. */
   *steps(): Generator<void> {
     this.began = performance.now();
     yield* this.#pages('/proc/self/net/tcp');
@@ -94,41 +97,43 @@ export class Reading {
     try {
       table = openSync(path, 'r');
       const page = Buffer.allocUnsafe(PAGE_BYTES);
-      const scan = new RowScan(this.#wanted, HOPELESS, (key, row) => this.#rows.set(key, row));
+      const scan = new RowScan(this.#wanted, HOPELESS_RETRANSMISSIONS, (key, row) =>
+        this.#rows.set(key, row),
+      );
       for (let bytes = readSync(table, page); bytes > 0; bytes = readSync(table, page)) {
         scan.add(page.subarray(0, bytes));
         yield;
       }
     } catch {
-      // There is no such table on other systems, and no descriptor for it where all are in use.
+      // Other systems have no such table, and there may be no free descriptor to open it.
     } finally {
       if (table !== undefined) closeSync(table);
     }
   }
 }
 
-/** When the last reading ended, and how much of the loop's time it took; ms. */
-let ended = -Infinity;
-let cost = 0;
+/** End of the last reading, in ms, and ms of the event loop that it took. */
+let lastEndMs = -Infinity;
+let lastCostMs = 0;
 
 /**
- * The last reading of all connections, for a while: where a server ends there is one for all of its sessions.
+ * The last reading of all connections. It is kept for a while, so that a server that ends needs one for all
+ * of its sessions.
  */
-let whole: Reading | undefined;
+let lastOfAll: Reading | undefined;
 const KEPT_MS = 10_000;
 
-/** The reading that those who ask now will share. */
+/** The reading that callers share until it begins. */
 let next: Appointment | undefined;
 
-/** A reading of all connections that is not over yet. */
+/** A reading of all connections that has begun and not ended. */
 let underWay: Pick<Appointment, 'reading' | 'done'> | undefined;
 
 /**
- * Asks about connections: resolves with the next reading that begins after the call, soon where little was
- * read lately.
+ * Resolves with the next reading that begins after the call. It has the rows of `sockets`.
  *
- * @param distance one of `DISTANCE`; the shortest of those who share a reading counts
- * @param since in ms: a reading of all connections that began later, and is under way, will do
+ * @param distance one of `DISTANCE`; the shortest one of all callers that share a reading counts
+ * @param since in ms: a reading of all connections that is under way, and began after this, will do
  */
 export function look(sockets: Iterable<Duplex>, distance: number, since = Infinity): Promise<Reading> {
   if (underWay !== undefined && underWay.reading.began > since) return underWay.done;
@@ -139,13 +144,14 @@ export function look(sockets: Iterable<Duplex>, distance: number, since = Infini
 }
 
 /**
- * Whether a reading that is there already shows that all has arrived that was written before `since`, in ms.
+ * Whether the last reading of all connections began after `since`, in ms, and shows that the peer has
+ * acknowledged all.
  */
 export function hasArrived(socket: Duplex, since: number): boolean {
-  return whole !== undefined && whole.began > since && whole.rowOf(socket)?.unacknowledged === 0;
+  return lastOfAll !== undefined && lastOfAll.began > since && lastOfAll.rowOf(socket)?.unacknowledged === 0;
 }
 
-/** A reading that is to begin when the time for it has come. */
+/** A reading that waits for its time to begin. */
 class Appointment {
   readonly reading = new Reading(new Set());
   readonly done: Promise<Reading>;
@@ -159,7 +165,7 @@ class Appointment {
     });
   }
 
-  /** Those who ask in the same turn share it, however short the distance is. */
+  /** Lowers the distance. Callers of one turn of the event loop share the reading, however short that is. */
   notLaterThan(distance: number): void {
     if (distance >= this.#distance) return;
     this.#distance = distance;
@@ -170,8 +176,8 @@ class Appointment {
       if (this.#distance === DISTANCE.last) underWay = { reading: this.reading, done: this.done };
       this.#read(this.reading.steps(), 0);
     };
-    const wait = Math.min(distance * cost, MOST_DISTANCE_MS);
-    this.#wait = setTimeout(begin, Math.max(0, ended + wait - performance.now())).unref();
+    const wait = Math.min(distance * lastCostMs, MAX_DISTANCE_MS);
+    this.#wait = setTimeout(begin, Math.max(0, lastEndMs + wait - performance.now())).unref();
   }
 
   #read(steps: Generator<void>, before: number): void {
@@ -191,7 +197,7 @@ class Appointment {
   }
 }
 
-/** Takes steps for so many ms, or until there are no more. */
+/** Takes steps for `ms`, or until there are no more. */
 function slice(steps: Generator<void>, ms: number): { readonly isOver: boolean; readonly spent: number } {
   const began = performance.now();
   let isOver = false;
@@ -204,46 +210,46 @@ function slice(steps: Generator<void>, ms: number): { readonly isOver: boolean; 
 }
 
 function keep(reading: Reading): void {
-  whole = reading;
+  lastOfAll = reading;
   setTimeout(() => {
-    if (whole === reading) whole = undefined;
+    if (lastOfAll === reading) lastOfAll = undefined;
   }, KEPT_MS).unref();
 }
 
 function noteCost(ms: number): void {
-  cost = ms;
-  ended = performance.now();
+  lastCostMs = ms;
+  lastEndMs = performance.now();
 }
 
-/** What was read for those who cannot wait, good for nothing that happens later; and how often that was. */
-let latest: Reading | undefined;
-let attempts = 0;
+/** The reading of the callers in this turn that cannot wait, and how many readings it took. */
+let current: Reading | undefined;
+let readings = 0;
 
 /**
- * Bytes that the peer has not acknowledged, as it is now: for a last account. One reading serves all who ask
- * before anything else happens. Who is missing is looked for again, a few times for all together: the system
- * may skip a row of a table that changes while it is read.
+ * Bytes that the peer has not acknowledged at this moment; `undefined` where the system does not tell. One
+ * reading serves all callers until the next microtask. A connection that is missing is looked for again, a
+ * few times for all callers together: the system may skip rows of a table that changes while it is read.
  */
 export function unacknowledgedNow(socket: Duplex): number | undefined {
   if (keyOfSocket(socket) === undefined) return undefined;
-  while (latest?.rowOf(socket) === undefined && attempts < ATTEMPTS) {
-    if (attempts === 0) queueMicrotask(forget);
-    attempts += 1;
-    latest = new Reading();
-    noteCost(slice(latest.steps(), Infinity).spent);
+  while (current?.rowOf(socket) === undefined && readings < MAX_READINGS_AT_ONCE) {
+    if (readings === 0) queueMicrotask(forget);
+    readings += 1;
+    current = new Reading();
+    noteCost(slice(current.steps(), Infinity).spent);
   }
-  return latest?.rowOf(socket)?.unacknowledged;
+  return current?.rowOf(socket)?.unacknowledged;
 }
 
 function forget(): void {
-  latest = undefined;
-  attempts = 0;
+  current = undefined;
+  readings = 0;
 }
 
 /**
- * Of `sessions`, those whose peer must be gone though Node has not noticed: what was sent to it goes
- * unanswered, which TCP keepalive does not look for, or its reset waits behind input that nobody reads
- * because the session is held.
+ * The sessions whose peer has vanished though Node has not noticed. Either what was sent to the peer goes
+ * unanswered, which TCP keepalive does not look for. Or the reset of the peer waits behind input that is not
+ * read, because the session is held.
  *
  * @param distance one of `DISTANCE`
  */
@@ -256,7 +262,7 @@ export async function vanished<T extends { readonly socket: Duplex; readonly hel
   const isGone = (reading: Reading, session: T) => {
     const { socket } = session;
     const row = reading.rowOf(socket);
-    if (row !== undefined) return row.retransmissions >= HOPELESS;
+    if (row !== undefined) return row.retransmissions >= HOPELESS_RETRANSMISSIONS;
     return held.has(session) && known.has(socket);
   };
   const first = await look(
@@ -265,7 +271,7 @@ export async function vanished<T extends { readonly socket: Duplex; readonly hel
   );
   const suspects = (first.hasHopeless ? all : [...held]).filter((session) => isGone(first, session));
   if (suspects.length === 0) return [];
-  // The system may skip a row of a table that changes while it is read: nobody is condemned for that.
+  // The system may skip a row of a table that changes while it is read, so a second reading must agree.
   const second = await look(
     suspects.map(({ socket }) => socket),
     distance,
@@ -273,7 +279,7 @@ export async function vanished<T extends { readonly socket: Duplex; readonly hel
   return suspects.filter((session) => isGone(second, session) && (session.held || !held.has(session)));
 }
 
-/** What tells a connection from all others of this machine; `undefined` for what is none of TCP. */
+/** The key of a TCP connection; `undefined` for any other stream. */
 function keyOfSocket(socket: Duplex): string | undefined {
   if (!(socket instanceof Socket) || socket.destroyed) return undefined;
   const before = keys.get(socket);

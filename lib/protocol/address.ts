@@ -1,14 +1,14 @@
-/** Whose an address is, for all that is counted by it. */
+/** The host of an address, for all that is counted by address. */
 
-/** IPv4 in the notation of IPv6. */
+/** First groups of an IPv4 address that is written as IPv6. */
 const MAPPED = [0, 0, 0, 0, 0, 0xffff];
 
-/** Groups that a host of IPv6 does not choose itself: it has all addresses of its /64. */
-const NETWORK = 4;
+/** Groups that name the network of an IPv6 address. A host may use all addresses of its /64. */
+const NETWORK_GROUPS = 4;
 
 /**
- * What stands for the host at `address`: an address of IPv4, also where it is written as one of IPv6, or the
- * /64 of one of IPv6. All spellings of an address give the same; what is no address stands for itself.
+ * The host at `address`: the IPv4 address, also where it is written as IPv6, or the /64 of an IPv6 address.
+ * All spellings of an address give the same host. Any other text is returned as it is.
  */
 export function hostOf(address: string): string {
   if (!address.includes(':')) return address;
@@ -17,15 +17,16 @@ export function hostOf(address: string): string {
   if (groups.length !== 8 || groups.some(Number.isNaN)) return address;
   if (MAPPED.every((group, index) => group === groups[index])) return dotted(groups.slice(MAPPED.length));
   return groups
-    .slice(0, NETWORK)
+    .slice(0, NETWORK_GROUPS)
     .map((group) => group.toString(16))
     .join(':');
 }
 
-/** Counts by host. What has no address is of no host, and not counted. */
+/** Counts by host. `undefined` stands for no address, and is not counted. */
 export class HostCount {
   readonly #counts = new Map<string, number>();
 
+  /** The count of the host at `address`. */
   of(address: string | undefined): number {
     return address === undefined ? 0 : (this.#counts.get(hostOf(address)) ?? 0);
   }
@@ -48,7 +49,7 @@ export class HostCount {
 }
 
 /**
- * The eight groups of an address of IPv6; any other number of them, or one that is `NaN`, where it is none.
+ * The eight groups of an IPv6 address. Any other text gives another number of groups, or one that is `NaN`.
  */
 function groupsOf(address: string): number[] {
   const [head = '', tail, more] = address.split('::');
@@ -63,7 +64,7 @@ function listOf(text: string): number[] {
   return text === '' ? [] : text.split(':').flatMap(groupOf);
 }
 
-/** A group, or the two that a dotted end stands for. */
+/** A group, or the two groups of a dotted end. */
 function groupOf(text: string): number[] {
   const bytes = text.split('.').map(Number);
   const [a = NaN, b = NaN, c = NaN, d = NaN] = bytes;

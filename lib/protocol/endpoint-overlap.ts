@@ -1,7 +1,7 @@
 import { hostOf } from './address.ts';
 import { type Endpoint, showEndpoint } from './endpoint.ts';
 
-/** The addresses that `localhost` is, whatever the machine's files say of it. */
+/** The addresses of `localhost`, whatever the files of the machine say. */
 export const LOCALHOST = ['127.0.0.1', '::1'];
 
 const ANY_IPV4 = '0.0.0.0';
@@ -9,7 +9,7 @@ const ANY = '::';
 
 type Network = Extract<Endpoint, { port: number }>;
 
-/** What is wrong where two of them would listen at the same place; `undefined` where none do. */
+/** The problem where two endpoints would listen at the same place; `undefined` where there is none. */
 export function overlapOf(endpoints: readonly Endpoint[]): string | undefined {
   for (const [index, one] of endpoints.entries()) {
     for (const other of endpoints.slice(0, index)) {
@@ -24,7 +24,7 @@ export function overlapOf(endpoints: readonly Endpoint[]): string | undefined {
   return undefined;
 }
 
-/** Whether it is to leave IPv4 to another one, as it would listen there too if it were alone. */
+/** Whether an endpoint at `[::]` leaves IPv4 to another one at `0.0.0.0`. Alone it listens at both. */
 export function isIPv6Only(endpoint: Endpoint, endpoints: readonly Endpoint[]): boolean {
   if (!isNetwork(endpoint) || canonical(endpoint.host) !== ANY || endpoint.port === 0) return false;
   return endpoints.some(
@@ -39,13 +39,14 @@ function overlap(one: Endpoint, other: Endpoint, endpoints: readonly Endpoint[])
   return some?.some((address) => others?.some((another) => covers(address, another))) === true;
 }
 
-/** Addresses, of which two stand for all of their kind. */
+/** The addresses of an endpoint. `0.0.0.0` and `::` stand for all of IPv4 and of IPv6. */
 function addressesOf({ host }: Network, ipv6Only: boolean): readonly string[] {
   if (host === 'localhost') return LOCALHOST;
   const address = canonical(host);
   return address === ANY && !ipv6Only ? [ANY, ANY_IPV4] : [address];
 }
 
+/** Whether the two addresses are equal, or one of them stands for all of the kind of the other. */
 function covers(one: string, other: string): boolean {
   if (one === other) return true;
   return (
@@ -53,11 +54,12 @@ function covers(one: string, other: string): boolean {
   );
 }
 
+/** A greater figure for an endpoint that has more addresses. */
 function breadth(endpoint: Endpoint): number {
   return isNetwork(endpoint) ? ['localhost', ANY_IPV4, ANY].indexOf(canonical(endpoint.host)) : 0;
 }
 
-/** One spelling for each address; what is none stays as it is. */
+/** One spelling of each address. Any other text is returned as it is. */
 function canonical(host: string): string {
   if (!host.includes(':') || host.includes('%')) return host;
   const whole = hostOf(host);
@@ -66,7 +68,7 @@ function canonical(host: string): string {
   return URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : host;
 }
 
-/** With or without TLS it is the same place. */
+/** The place of an endpoint. It is the same with TLS and without. */
 function showPlace(endpoint: Endpoint): string {
   return showEndpoint(endpoint).replace(/^systemd\+tls:/, 'systemd:');
 }

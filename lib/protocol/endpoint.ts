@@ -1,26 +1,26 @@
-/** Where a server listens and a client connects. */
+/** A place where a server listens and a client connects. */
 export type Endpoint =
   | { readonly transport: 'tcp' | 'tls'; readonly host: string; readonly port: number }
   | { readonly transport: 'unix'; readonly path: string }
-  /** Sockets that systemd listens on and hands over under a name. */
+  /** Sockets that systemd listens on, and hands over under a name. */
   | { readonly transport: 'systemd' | 'systemd+tls'; readonly name: string };
 
-/** What an endpoint looks like, for those who wrote something else. */
+/** The forms of an endpoint, for error messages. */
 export const ENDPOINT_FORMS =
   'tcp://<address>:<port>, tls://<address>:<port>, unix:<path>, systemd:<name> or systemd+tls:<name>';
 
-/** An address, in brackets where it has colons, and a port. */
+/** An address and a port. An address with colons is in brackets. */
 const NETWORK = /^(tcp|tls):\/\/(?:\[([^\]\s]+)\]|([^:/?#@[\]\s]+)):(\d{1,5})$/;
 
-/** Also in the form of a URL, which has two more slashes before an absolute path. */
+/** A path. In the form of a URL an absolute path has two more slashes before it. */
 const UNIX = /^unix:(?:\/\/(?=\/))?([^\0]+)$/;
 
-/** A `FileDescriptorName=`, which holds no colon. */
+/** A `FileDescriptorName=`, which contains no colon. */
 const SYSTEMD = /^(systemd(?:\+tls)?):([^:/\s]+)$/;
 
 /**
- * `tcp://127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/a-chat.sock`, `systemd:chat`; `undefined` for what
- * is none of these.
+ * Parses `tcp://127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/a-chat.sock` or `systemd:chat`; `undefined`
+ * for any other text.
  */
 export function parseEndpoint(text: string): Endpoint | undefined {
   const path = UNIX.exec(text)?.[1];
@@ -35,16 +35,14 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   return { transport, host, port };
 }
 
-/**
- * `127.0.0.1:9090`, `[::1]:9090`, or `9090` for this machine alone; `undefined` for what is none of these.
- */
+/** Parses `127.0.0.1:9090`, `[::1]:9090`, or `9090`, a port of 127.0.0.1; `undefined` for any other text. */
 export function parseAddress(text: string): { host: string; port: number } | undefined {
   const address = /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
   const endpoint = parseEndpoint(`tcp://${address}`);
   return endpoint?.transport === 'tcp' ? endpoint : undefined;
 }
 
-/** The endpoint as one writes it. */
+/** An endpoint as text, for `parseEndpoint`. */
 export function showEndpoint(endpoint: Endpoint): string {
   switch (endpoint.transport) {
     case 'unix':
@@ -58,17 +56,17 @@ export function showEndpoint(endpoint: Endpoint): string {
   }
 }
 
-/** Whether those who come in there speak TLS. */
+/** Whether clients speak TLS at this endpoint. */
 export function isSecure({ transport }: Endpoint): boolean {
   return transport === 'tls' || transport === 'systemd+tls';
 }
 
-/** An address and port as one writes them. */
+/** An address and port as text. */
 export function showAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The address and port of an endpoint, or what it has instead of an address. */
+/** The address and port of an endpoint. A path or a name stands in place of an address. */
 export function placeOf(endpoint: Endpoint): { address: string; port: number | undefined } {
   switch (endpoint.transport) {
     case 'tcp':

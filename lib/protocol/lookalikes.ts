@@ -1,25 +1,24 @@
 import { isAscii, skeleton } from './skeleton.ts';
 
 /**
- * Which names look like one of those that are here, or have an account. Two ASCII names are never compared:
- * as long as all are ASCII nothing is computed or kept.
+ * Finds names that look like one of a set: those of users who are here, or of accounts. Two ASCII names never
+ * count as alike. While all names are ASCII, nothing is computed or kept.
  */
 export class Lookalikes {
   readonly #names: ReadonlyMap<string, unknown>;
-  /** Skeletons of the names that are not ASCII; no two of those that are here are alike. */
+  /** Skeletons of the names that are not ASCII. No two names of the set are alike. */
   readonly #foreign = new Set<string>();
   /**
-   * How many ASCII names have each skeleton; kept from when a name that is not ASCII is first compared with
-   * them.
+   * Number of ASCII names with each skeleton. It is made when a name that is not ASCII is first looked up.
    */
   #ascii: Map<string, number> | undefined;
 
-  /** @param names those that there are; `add` and `remove` tell of its changes */
+  /** @param names the set; `add` and `remove` tell of its changes */
   constructor(names: ReadonlyMap<string, unknown>) {
     this.#names = names;
   }
 
-  /** Whether there is one that looks like `name`, and at least one of the two is not ASCII. */
+  /** Whether a name of the set looks like `name`. At least one of the two is not ASCII. */
   has(name: string): boolean {
     if (isAscii(name)) return this.#foreign.size > 0 && this.#foreign.has(skeleton(name));
     this.#ascii ??= count(this.#names.keys());

@@ -1,23 +1,23 @@
 import { CONFUSABLES } from './confusables.ts';
 
-/** Characters without a look of their own. */
+/** Characters that show nothing. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
 /**
- * Characters that are no white space to Unicode, and look like it: empty Braille, a null note, blank
+ * Characters that look like white space, but are none to Unicode: empty Braille, a null note, blank
  * hieroglyphs.
  */
 const BLANK = /[\u2800\u{1d159}\u{13441}\u{13442}]/gu;
 
 const NON_ASCII = /[^\0-\x7f]/;
 
-/** Read when it is first asked for: where all names are ASCII nobody does. */
+/** The table, parsed when it is first needed. While all names are ASCII it is not. */
 let prototypes: ReadonlyMap<string, string> | undefined;
 
 /**
- * What a text looks like: two texts look alike if and only if their skeletons are equal. It is for comparing
- * alone. The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4. What is blank at
- * the ends cannot be seen, and is not part of it.
+ * The skeleton of a text: two texts look alike if and only if their skeletons are equal. It is for comparing
+ * only. The algorithm is `internalSkeleton` of Unicode Technical Standard 39, section 4. Blanks at the ends
+ * cannot be seen, and are left out.
  */
 export function skeleton(text: string): string {
   const table = (prototypes ??= readTable());

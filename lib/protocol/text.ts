@@ -1,22 +1,22 @@
-/** Text as it comes from the wire and as it may be shown. */
+/** Text of the wire, and text that may be shown. */
 
-/** C0 but tab and newline, DEL, C1; what ends a line or turns its direction elsewhere. */
+/** C0 without tab and newline, DEL, C1, line and paragraph separators, characters that turn the direction. */
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
- * `White_Space` of Unicode: what the Rust original trims. `String.trim` would take U+FEFF too, and leave
+ * `White_Space` of Unicode, as the Rust original trims it. `String.trim` differs: it takes U+FEFF, and leaves
  * U+0085.
  */
 const LEADING_SPACE = /^\p{White_Space}+/u;
 const SPACE = /\p{White_Space}/u;
 const FIRST_SPACE = /\p{White_Space}+/u;
 
-/** Characters shown of a piece of input that an error line repeats: room for every valid name. */
-const SHOWN = 64;
+/** Characters of input that an error line repeats. Every valid name fits. */
+const SHOWN_CHARACTERS = 64;
 
+/** The text without white space at its ends. */
 export function trim(text: string): string {
-  // From the end by hand: an expression would begin at each space in the midst, which is quadratic for a run
-  // of them.
+  // The end is trimmed by hand: a regular expression would begin at each space within, which is quadratic.
   let end = text.length;
   while (end > 0 && SPACE.test(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end).replace(LEADING_SPACE, '');
@@ -30,10 +30,10 @@ export function splitWord(text: string): { readonly word: string; readonly rest:
 }
 
 /**
- * Shows control characters by their visible stand-ins, so that they cannot drive the reader's terminal:
- * U+2400 block for C0 and DEL, U+FFFD for C1, which has no pictures of its own. U+FFFD too for the line and
- * paragraph separators, at which some programs end a line and so would read a forged one behind, and for what
- * turns the direction of a text.
+ * Replaces control characters by visible stand-ins, so that they cannot drive the reader's terminal. C0 and
+ * DEL become their pictures in the U+2400 block; C1 has none, and becomes U+FFFD. So do line and paragraph
+ * separators, at which some programs end a line and would read a forged one behind, and characters that turn
+ * the direction of a text.
  */
 export function defang(text: string): string {
   return text.replace(CONTROL, (control) => {
@@ -45,8 +45,10 @@ export function defang(text: string): string {
 
 /** Cuts input to a length that an error line can carry. */
 export function abbreviate(text: string): string {
-  const characters = Array.from(text.slice(0, 2 * SHOWN + 2));
-  return characters.length > SHOWN ? `${characters.slice(0, SHOWN).join('')}\u2026` : text;
+  const characters = Array.from(text.slice(0, 2 * SHOWN_CHARACTERS + 2));
+  return characters.length > SHOWN_CHARACTERS
+    ? `${characters.slice(0, SHOWN_CHARACTERS).join('')}\u2026`
+    : text;
 }
 
 const UTF8 = new TextEncoder();
@@ -56,7 +58,7 @@ export function byteLength(text: string): number {
   return UTF8.encode(text).length;
 }
 
-/** Lets go of the text that a regular expression last matched, which JavaScript keeps (as `RegExp.input`). */
+/** Frees the text that a regular expression last matched. JavaScript keeps it as `RegExp.input`. */
 export function forgetMatch(): void {
   /./.test(' ');
 }

@@ -1,4 +1,4 @@
-/** The lines of the wire protocol that the server itself says, each with its newline. */
+/** The lines that the server itself says, each with its newline. */
 
 const HELP = [
   '<name>[, <name> ...]: <text> sends text to each of them',
@@ -10,8 +10,8 @@ const HELP = [
 
 const SEPARATOR = ', ';
 
-/** Stands for the names that there is no room for. */
-const MORE = '...';
+/** Stands for names that do not fit into the line. */
+const ELLIPSIS = '...';
 
 const encoder = new TextEncoder();
 
@@ -20,13 +20,12 @@ function byteLength(text: string): number {
 }
 
 /**
- * First lines of other protocols: a request of HTTP/1, `POST / HTTP/1.1`, with which a web page must not be
- * able to log in; what a proxy says of the connection that it passes on, `PROXY TCP4 ...`; the greeting of
- * SSH, which scanners send.
+ * First lines of other protocols. A request of HTTP/1, `POST / HTTP/1.1`, is what a web page would log in
+ * with. `PROXY TCP4 ...` is said by a proxy, and the greeting of SSH by scanners.
  */
 const FOREIGN = /^(?:[A-Z]+ \S+ HTTP\/\d|PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)|SSH-\d)/;
 
-/** Why a session ended: the word that stands in its `* closing` line and in the operator's log. */
+/** Why a session ended: the word in its `* closing` line and in the operator's log. */
 export type EndReason =
   /** The peer closed its side of the connection. */
   | 'eof'
@@ -34,9 +33,9 @@ export type EndReason =
   | 'quit'
   /** The server is shutting down. */
   | 'shutdown'
-  /** Somebody who knows the password took the name. */
+  /** Another connection took the name, with its password. */
   | 'replaced'
-  /** Too many logins were refused, and the last for this. */
+  /** Too many logins were refused, the last one for this reason. */
   | 'auth-failed'
   | 'name-invalid'
   | 'name-taken'
@@ -47,9 +46,9 @@ export type EndReason =
   | 'not-chat'
   /** The server holds as many sessions as it may. */
   | 'server-full'
-  /** Its address has as many connections as one address may. */
+  /** The address has as many connections as one address may. */
   | 'too-many-connections'
-  /** The peer showed no certificate that holds, where one was asked for. */
+  /** The peer showed no certificate that holds, where one is required. */
   | 'certificate-refused'
   /** The peer said nothing for too long. */
   | 'idle'
@@ -82,28 +81,28 @@ export type ErrorCode =
   | 'not-certified'
   | 'slow-consumer';
 
-/** Whether a first line, trimmed, is one of another protocol. */
+/** Whether a first line, trimmed, belongs to another protocol. */
 export function isForeign(line: string): boolean {
   return FOREIGN.test(line);
 }
 
-/** What stands before the text of each message that `name` sends. */
+/** The beginning of each message from `name`. */
 export function messagePrefix(name: string): string {
   return `from ${name}: `;
 }
 
-/** What a line says if it is a message, as `messagePrefix` begins one. */
+/** The sender and the text of a message; `undefined` for another line. */
 export function messageOf(line: string): { from: string; text: string } | undefined {
   const [, from, text] = /^from ([^:]+): (.*)$/s.exec(line) ?? [];
   return from === undefined || text === undefined ? undefined : { from, text };
 }
 
-/** A refusal or an error; `subject`, what it is about, must be fit to be shown. */
+/** A refusal or an error. `subject`, what it is about, must be fit to be shown. */
 export function error(code: ErrorCode, subject: string, explanation: string): string {
   return subject === '' ? `! ${code}: ${explanation}\n` : `! ${code} ${subject}: ${explanation}\n`;
 }
 
-/** What a line says if it is a refusal or an error, as `error` writes it. */
+/** The parts of a line that `error` wrote; `undefined` for another line. */
 export function errorOf(line: string): { code: string; subject: string; why: string } | undefined {
   const [, code, subject = '', why] = /^! ([a-z-]+)(?: (.*?))?: (.*)$/s.exec(line) ?? [];
   return code === undefined || why === undefined ? undefined : { code, subject, why };
@@ -114,7 +113,7 @@ export function welcome(name: string): string {
 }
 
 /**
- * The last line to a session. `accepted` tells its peer where to resume: its later message lines were not
+ * The last line to a session. `accepted` tells the peer where to resume: its later message lines were not
  * taken.
  */
 export function closing(reason: EndReason, accepted: number, delivered: number): string {
@@ -122,10 +121,10 @@ export function closing(reason: EndReason, accepted: number, delivered: number):
 }
 
 /**
- * Who is here. Where the list is longer than a line may be it holds as many names as fit, and `...`; no more
- * of `names` are taken than that.
+ * The list of who is here. A list that is too long for a line has as many names as fit, and `...`. No more of
+ * `names` are read.
  *
- * @param limit bytes of a line
+ * @param limit most bytes of a line
  */
 export function who(count: number, names: Iterable<string>, limit: number): string {
   const head = `* who ${count}: `;
@@ -140,10 +139,11 @@ export function who(count: number, names: Iterable<string>, limit: number): stri
     size += more;
   }
   if (!isWhole) {
-    while (shown.length > 0 && size + SEPARATOR.length + MORE.length > limit) size -= shown.pop()?.size ?? 0;
+    while (shown.length > 0 && size + SEPARATOR.length + ELLIPSIS.length > limit)
+      size -= shown.pop()?.size ?? 0;
   }
   const list = shown.map(({ name }) => name);
-  return `${head}${(isWhole ? list : [...list, MORE]).join(SEPARATOR)}\n`;
+  return `${head}${(isWhole ? list : [...list, ELLIPSIS]).join(SEPARATOR)}\n`;
 }
 
 export function pong(text: string): string {

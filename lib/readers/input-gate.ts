@@ -4,19 +4,21 @@ import type { Session } from '../model/session.ts';
 import type { LineRate } from './line-rate.ts';
 import type { Rank, TurnShare, Worker } from './turn-share.ts';
 
-/** Bytes that are soon let in: what somebody types. */
+/** Bytes up to which input goes first in a later turn: what a person types. */
 const SMALL_BYTES = 1024;
 
-/** Where the lines go that are let in. */
+/** The receiver of the lines that are let in. */
 export interface Beyond {
+  /** Takes lines. It may give some of them back, see `takeBack`. */
   readonly pass: (piece: Piece) => void;
-  /** All is in. */
+  /** Hears that all is in, and why no more comes. */
   readonly finish: (reason: EndReason) => void;
 }
 
 /**
- * Lets the lines of a session into the pipeline: none while it is held, and no more in a turn of the event
- * loop than is fair. What is beyond takes as many of the lines as it has room for, and gives the others back.
+ * Lets the lines of a session into the pipeline. None enter while the session is held, and no more in a turn
+ * of the event loop than is fair. The receiver takes as many lines as it has room for, and gives the others
+ * back.
  */
 export class InputGate implements Worker {
   readonly #session: Session;
@@ -24,12 +26,15 @@ export class InputGate implements Worker {
   readonly #share: TurnShare;
   #rate: LineRate | undefined;
   #waiting: Piece[] = [];
-  /** Bytes of them. */
+  /** Bytes that wait. */
   #bytes = 0;
-  /** Bytes at their head that the rate has admitted already. */
+  /** Bytes at the head of those that wait which the rate has admitted already. */
   #admitted = 0;
+  /** Whether the receiver is called at the moment. */
   #isPassing = false;
+  /** Whether the receiver gave lines of the last piece back. */
   #isGivenBack = false;
+  /** Why no more comes, once the input has ended. */
   #end: EndReason | undefined;
 
   constructor(session: Session, rate: LineRate | undefined, share: TurnShare, beyond: Beyond) {
@@ -44,6 +49,7 @@ export class InputGate implements Worker {
     return this.#bytes;
   }
 
+  /** Takes the next piece of input. */
   push(piece: Piece): void {
     this.#waiting.push(piece);
     this.#bytes += sizeOf(piece);
@@ -51,70 +57,70 @@ export class InputGate implements Worker {
   }
 
   /**
-   * Nothing more comes, and `reason` is told when all is in. Where the connection is broken and the session
-   * held, nobody knows for how long, what waits is left: nobody was told that it was accepted.
+   * Takes the end of the input. `reason` is told when all is in. What waits is dropped where the connection
+   * is broken and the session held: it was not accepted, and the hold may last.
    */
   end(reason: EndReason): void {
     this.#end = reason;
-    if (reason !== 'eof' && this.#session.held) this.#leave();
+    if (reason !== 'eof' && this.#session.held) this.#drop();
     this.resume();
   }
 
-  /** Goes on as long as nothing holds the session. */
+  /** Lets in what may enter now. */
   resume(): void {
     if (!this.#session.isDeferred) this.#run();
   }
 
-  /** A later turn has come. */
+  /** Lets in what may enter, in the later turn that it was deferred to. */
   work(): void {
     if (this.#session.isDeferred && !this.#run()) this.#session.isDeferred = false;
   }
 
-  /** Puts lines that were passed on back at the head of what waits. */
+  /** Puts lines that the receiver gave back at the head of those that wait. */
   takeBack(lines: Buffer): void {
     this.#waiting.unshift(lines);
     this.#bytes += lines.length;
     this.#admitted += lines.length;
     this.#isGivenBack = true;
-    // Who gives them back handles an event: nothing may enter before that is over.
+    // The receiver is still handling an event. Nothing may enter before that is over.
     if (!this.#isPassing && !this.#session.isDeferred) this.#defer('busy');
   }
 
-  /** Nothing more will be read: what waits is not to be slowed for its rate. */
+  /** Ends the rate: nothing more will be read, and what waits is not slowed any more. */
   stop(): void {
     const rate = this.#rate;
     this.#rate = undefined;
     rate?.release();
   }
 
-  /** Lets in a piece though the session is held. */
+  /** Lets in one piece though the session is held. */
   letIn(): void {
     if (this.#waiting.length > 0) this.#passOne();
   }
 
-  /** Nothing is let in any more. */
+  /** Closes the gate: what waits is dropped. */
   close(): void {
     this.stop();
-    this.#leave();
+    this.#drop();
     this.#session.isDeferred = false;
   }
 
-  /** Lets in what may come in now; the answer is whether a later turn is waited for. */
+  /** Lets in what may enter now. Returns whether the rest is deferred to a later turn. */
   #run(): boolean {
     while (this.#waiting.length > 0) {
       if (this.#session.held) return false;
       if (!this.#share.hasTimeFor(this.#bytes)) {
         return this.#defer(this.#bytes <= SMALL_BYTES ? 'small' : 'late');
       }
-      if (!this.#passOne()) return this.#makeWay();
+      if (!this.#passOne()) return this.#deferRest();
     }
     if (this.#end !== undefined) this.#beyond.finish(this.#end);
     else if (this.#share.isUsedUp && !this.#session.held) return this.#defer('late');
     return false;
   }
 
-  /** What was given back waits for whoever holds the session, or for others to have had their turn. */
-  #makeWay(): boolean {
+  /** Defers what was given back, unless the session is held. Returns whether it did. */
+  #deferRest(): boolean {
     return !this.#session.held && this.#defer('busy');
   }
 
@@ -124,7 +130,7 @@ export class InputGate implements Worker {
     return true;
   }
 
-  /** Passes on one piece, or what its rate allows of it; the answer is whether all of that was taken. */
+  /** Passes on one piece, or as much of it as the rate allows. Returns whether all of that was taken. */
   #passOne(): boolean {
     const [piece = overlong] = this.#waiting;
     const end = piece === overlong ? 1 : this.#admit(piece);
@@ -138,7 +144,7 @@ export class InputGate implements Worker {
     return !this.#isGivenBack;
   }
 
-  /** How much of `block` may go on. */
+  /** Bytes of `block` that may enter by the rate. */
   #admit(block: Buffer): number {
     if (this.#rate === undefined) return block.length;
     if (this.#admitted === 0) return this.#rate.admit(block);
@@ -147,14 +153,14 @@ export class InputGate implements Worker {
     return end;
   }
 
-  #leave(): void {
+  #drop(): void {
     this.#waiting = [];
     this.#bytes = 0;
     this.#admitted = 0;
   }
 }
 
-/** A line that was too long counts too. */
+/** Bytes that a piece counts as waiting. A line that was too long counts as one. */
 function sizeOf(piece: Piece): number {
   return piece === overlong ? 1 : piece.length;
 }

@@ -3,27 +3,27 @@ import type { PendingTotal } from '../model/pending-total.ts';
 import type { Session } from '../model/session.ts';
 
 /**
- * Part of what may wait for all recipients: as long as less waits, lines are let in though their sender is
- * held.
+ * Part of the bytes that may wait for all recipients. While less waits, lines are let in though their sender
+ * is held.
  */
 const ROOM_PART = 1 / 8;
 
-/** ms without any line let in after which those that are left are not waited for. */
+/** ms without a line that was let in after which the other lines are given up. */
 const STANDSTILL_MS = 500;
 
-/** ms between two looks where nothing can be let in. */
+/** ms between two looks while nothing can be let in. */
 const LOOK_MS = 10;
 
-/** ms of a turn of the event loop that are spent here. */
+/** ms of a turn of the event loop that letting in may take. */
 const SHARE_MS = 20;
 
 /**
- * The end of all input: stops reading from `sessions`, and has in what the process has read of them already,
- * with turns of the event loop between. It goes beyond the marks at which senders are held, as long as there
- * is room, and waits for recipients as long as they make some. Lines that find none are not accepted: `*
- * closing` tells their sender so. Emits once, and completes.
+ * Ends all input at a shutdown: stops reading from `sessions`, and lets in what the process has read of them
+ * already, with turns of the event loop between. While there is room, lines are let in beyond the marks at
+ * which senders are held. Without room, they wait as long as recipients make some. Lines that find none are
+ * not accepted, and `* closing` tells their sender so. Emits once, and completes.
  *
- * @param limit ms that it may take
+ * @param limit ms that the intake may take
  */
 export function lastIntake(
   sessions: Iterable<Session>,
@@ -38,6 +38,7 @@ export function lastIntake(
       if (mayFinish(session)) left.push(session);
     }
     let waiting = Infinity;
+    /** When a line was last let in, in ms. */
     let progress = began;
     let timer: NodeJS.Timeout | undefined;
     const look = () => {
@@ -65,8 +66,8 @@ export function lastIntake(
 }
 
 /**
- * Whether something of the session waits for its turn or its recipients; for a login to be checked nobody
- * waits.
+ * Whether lines of the session wait for a turn or for recipients. Lines behind a login that is being checked
+ * are not waited for.
  */
 function mayFinish({ waiting, held, name }: Session): boolean {
   return waiting > 0 && (!held || name !== undefined);

@@ -3,10 +3,10 @@ import type { Transform } from 'node:stream';
 import split2 from 'split2';
 import { NEWLINE } from '../model/bytes.ts';
 
-/** Stands in the stream of lines where a line over the limit was dropped. */
+/** Marks the place in the stream where a line over the limit was dropped. */
 export const overlong = Symbol('overlong');
 
-/** A block of lines, or the place of a dropped one. */
+/** A block of whole lines, or the mark of a dropped one. */
 export type Piece = Buffer | typeof overlong;
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
@@ -14,35 +14,36 @@ const LINE_END = Buffer.of(NEWLINE);
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Cuts chunks into blocks of whole lines, each with its newline: the line that a chunk completed, if it came
- * in parts, and all those that came whole. A last line that ends with the source instead of a newline gets
- * one. Lines of more than `maxLine` bytes, the line end not counted, are dropped, and `overlong` is emitted
- * for each. A byte order mark before the first line is dropped.
+ * Cuts chunks into blocks of whole lines, each with its newline. A line that came in several chunks is one
+ * block, and the whole lines of a chunk are another. A last line without a newline gets one. Lines of more
+ * than `maxLine` bytes, without their line end, are dropped, and `overlong` is emitted for each. A byte order
+ * mark before the first line is dropped.
  */
 export function lines(maxLine: number): OperatorFunction<Buffer, Piece> {
   return (source) => new Observable((out) => source.subscribe(new Cutter(maxLine, out)));
 }
 
-/** What split2 makes, with the flag by which it marks that it is skipping to the end of an over-long line. */
+/** The stream of split2. It has `overflow` set while it skips to the end of an over-long line. */
 type Splitter = Transform & { readonly overflow: boolean };
 
 /**
- * split2 puts the lines together that do not come whole, and keeps their limit. The whole lines in the midst
- * of a chunk pass it by, as the block that they are; and its `maxLength` judges unfinished lines only, so the
- * others are judged here.
+ * Puts lines that come in parts together with split2, which also limits their length. Whole lines within a
+ * chunk bypass split2 as one block. Their length is checked here.
  */
 class Cutter implements Observer<Buffer> {
   readonly #maxLine: number;
   readonly #out: Subscriber<Piece>;
-  /** Made for the first chunk that does not end with its line: most sessions never send one. */
+  /** Made for the first chunk that ends within a line: most sessions never send one. */
   #splitter: Splitter | undefined;
   /**
-   * What split2 put together: it hands that to its mapper at once, its readable side would keep it a while.
+   * The lines that split2 completed. Its mapper gives them at once; its readable side would give them later.
    */
   #mended: Buffer[] | undefined;
+  /** Whether the last line so far has no newline yet. */
   #unfinished = false;
+  /** Whether the input is past a byte order mark. */
   #begun = false;
-  /** First bytes that may become a byte order mark. */
+  /** First bytes that may be the beginning of a byte order mark. */
   #start: Buffer | undefined;
 
   constructor(maxLine: number, out: Subscriber<Piece>) {
@@ -58,7 +59,7 @@ class Cutter implements Observer<Buffer> {
     this.#out.error(failure);
   }
 
-  /** Passes the last line, if it lacks its newline. split2's own flush would pass an over-long one. */
+  /** Passes the last line, if it has no newline. The flush of split2 would pass an over-long one too. */
   complete(): void {
     if (this.#start !== undefined) this.#pass(this.#cut(Buffer.concat([this.#start, LINE_END])));
     else if (this.#unfinished) this.#pass(this.#cut(LINE_END));
@@ -69,7 +70,7 @@ class Cutter implements Observer<Buffer> {
     for (const piece of pieces) this.#out.next(piece);
   }
 
-  /** Drops a byte order mark from the first bytes, however they come. */
+  /** Drops a byte order mark from the first bytes, which may come in several chunks. */
   #begin(chunk: Buffer): Piece[] {
     const start = this.#start === undefined ? chunk : Buffer.concat([this.#start, chunk]);
     const { length } = BYTE_ORDER_MARK;
@@ -92,7 +93,7 @@ class Cutter implements Observer<Buffer> {
     ];
   }
 
-  /** The line that `part`, of one line, completes, if it does. */
+  /** The line that `part` completes, if it does. `part` reaches into one line only. */
   #mend(part: Buffer): Piece[] {
     if (part.length === 0) return [];
     const splitter = (this.#splitter ??= this.#newSplitter());
@@ -100,9 +101,9 @@ class Cutter implements Observer<Buffer> {
     const mended: Buffer[] = [];
     this.#mended = mended;
     this.#unfinished = part.at(-1) !== NEWLINE;
-    // One character a byte, so that split2 decodes nothing and counts bytes.
+    // Latin-1 has one character for each byte: split2 decodes nothing, and counts bytes.
     splitter.write(part.toString('latin1'));
-    // A line that is skipped was announced when its skipping began.
+    // `overlong` is emitted once for a line, when its skipping begins.
     if (splitter.overflow) return skipping ? [] : [overlong];
     return mended.flatMap((line) => this.#withinLimit(line));
   }
@@ -116,12 +117,13 @@ class Cutter implements Observer<Buffer> {
     const keep = (line: string) => {
       this.#mended?.push(Buffer.from(line, 'latin1'));
     };
-    // An unfinished line is returned unread: split2 appends to it with each chunk, and looking into the
-    // concatenation would copy it each time, which is quadratic for a line that is dribbled.
+    // An unfinished line is returned unread. split2 appends each chunk to it, and looking into the
+    // concatenation would copy it each time. For a line that comes byte by byte that is quadratic.
     const matcher = { [Symbol.split]: (text: string) => (this.#unfinished ? [text] : [text, '']) };
     return split2(matcher, keep, options) as Splitter;
   }
 
+  /** The lines of a block, with marks in place of those over the limit. */
   #withinLimit(block: Buffer): Piece[] {
     if (block.length === 0) return [];
     if (block.length <= this.#maxLine + 1) return [block];

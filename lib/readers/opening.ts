@@ -1,22 +1,23 @@
 import { NEWLINE, apart, isBlank } from '../model/bytes.ts';
 import { IAC, Telnet } from './telnet.ts';
 
-/** The first byte of a TLS handshake, and of no name. */
+/** The first byte of a TLS handshake. No name begins with it. */
 const TLS_HANDSHAKE = 0x16;
 
-/** How a proxy that was told to do so begins each connection, in the second version of its protocol. */
+/** First bytes of the PROXY protocol, version 2: a proxy may be set up to send it before a connection. */
 const PROXY = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A connection up to the end of its first line: there the peer may turn out to speak another protocol, or
- * telnet's around this one.
+ * The input of a connection up to the end of its first line. There the peer may turn out to speak another
+ * protocol, or telnet around this one.
  */
 export class Opening {
-  /** First bytes that may become `PROXY`; `undefined` once they cannot. */
+  /** First bytes that may be the beginning of `PROXY`; `undefined` once they cannot. */
   #start: Buffer | undefined = NOTHING;
   #telnet: Telnet | undefined;
+  /** Whether the first line that is not empty has begun. */
   #begun = false;
   #over = false;
   readonly #answer: (bytes: Buffer) => void;
@@ -26,17 +27,17 @@ export class Opening {
     this.#answer = answer;
   }
 
-  /** Whether the first line has ended, and all that comes is chat. */
+  /** Whether the first line has ended. All later input is chat. */
   get isOver(): boolean {
     return this.#over;
   }
 
-  /** What was kept back, where no more comes. */
+  /** Bytes that were kept back, for the end of the input. */
   get rest(): Buffer {
     return this.#start ?? NOTHING;
   }
 
-  /** What of the next bytes is chat; `undefined` where the peer speaks something else. */
+  /** The part of the next bytes that is chat; `undefined` where the peer speaks another protocol. */
   take(bytes: Buffer): Buffer | undefined {
     if (this.#start === undefined) return this.#text(bytes);
     const chunk = this.#start.length === 0 ? bytes : Buffer.concat([this.#start, bytes]);
@@ -47,6 +48,7 @@ export class Opening {
     return isAlike ? NOTHING : this.#text(chunk);
   }
 
+  /** The bytes without what telnet adds. */
   #text(chunk: Buffer): Buffer {
     if (chunk.includes(IAC)) this.#telnet ??= new Telnet(this.#answer);
     const telnet = this.#telnet;

@@ -23,15 +23,15 @@ export interface ReaderOptions {
   readonly maxLine: number;
   /** ms from the connection to the login. */
   readonly loginTimeout: number;
-  /** ms that the peer may say nothing; 0 for ever. */
+  /** ms that the peer may send nothing; 0 for no limit. */
   readonly idleTimeout: number;
-  /** Lines a second from which on the peer is slowed; 0 for never. */
+  /** Lines a second above which the peer is slowed; 0 for no limit. */
   readonly maxRate: number;
-  /** Measures how long messages take, if given. */
+  /** Measures how long messages take. If it is given, sessions keep when their last input was read. */
   readonly latency?: Latency | undefined;
 }
 
-/** A connection that did not end as a chat does. */
+/** The failure of a connection that did not end with its input. */
 class SessionFailure extends Error {
   override readonly name = 'SessionFailure';
   readonly reason: EndReason;
@@ -43,12 +43,12 @@ class SessionFailure extends Error {
 }
 
 /**
- * One connection as its events: `opened`, its lines, `ended`. It ends with the peer's input, with a
- * connection that breaks, when no login or nothing at all comes in time, or when the session is dismissed.
- * Whoever unsubscribes, as the shutdown does, hears no `ended`; either way what the peer still sends is read
- * and discarded from then on.
+ * The events of one connection: `opened`, its lines, `ended`. The end comes with the end of the input, with a
+ * connection that breaks, when no login or nothing at all comes in time, or when the session is dismissed. A
+ * subscriber that unsubscribes, as a shutdown does, hears no `ended`. Either way, later input of the peer is
+ * read and discarded.
  *
- * @param share of the event loop's turns, which all sessions have in common
+ * @param share the turns of the event loop, which all sessions share
  */
 export function reader(session: Session, options: ReaderOptions, share: TurnShare): Observable<SessionEvent> {
   return new Observable((out) => {
@@ -58,17 +58,19 @@ export function reader(session: Session, options: ReaderOptions, share: TurnShar
   });
 }
 
-/** An object and no chain of operators: this is what an idle connection costs, ten thousand times. */
+/** It is one object and no chain of operators, because ten thousand idle connections have one each. */
 class Reading implements Observer<Piece>, Intake, Unsubscribable {
   readonly #session: Session;
   readonly #options: ReaderOptions;
   readonly #out: Subscriber<SessionEvent>;
   readonly #gate: InputGate;
   #input: Subscription | undefined;
-  /** Due if no login comes. */
-  #login: Subscription | undefined;
-  #silence: Subscription | undefined;
-  #heard = 0;
+  /** Timer that ends the session if no login comes. */
+  #loginTimer: Subscription | undefined;
+  /** Timer that ends the session if nothing comes. */
+  #silenceTimer: Subscription | undefined;
+  /** When the peer last sent something, in ms. */
+  #heardAt = 0;
 
   constructor(session: Session, options: ReaderOptions, share: TurnShare, out: Subscriber<SessionEvent>) {
     this.#session = session;
@@ -82,22 +84,23 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
     return this.#gate.waiting;
   }
 
+  /** Emits `opened` and begins to read. */
   begin(): void {
     const { maxLine, loginTimeout, idleTimeout } = this.#options;
     this.#session.attach(this);
-    this.#login = asyncScheduler.schedule(() => {
+    this.#loginTimer = asyncScheduler.schedule(() => {
       if (this.#session.name === undefined) this.#end('login-timeout');
     }, loginTimeout);
     if (idleTimeout > 0) this.#watchSilence(idleTimeout);
     this.#out.next({ type: 'opened', session: this.#session });
     const input = chunks(this.#session.socket).pipe(lines(maxLine)).subscribe(this);
-    // Whoever heard of the opening may have ended it.
+    // A subscriber may have unsubscribed while it heard `opened`.
     if (this.#out.closed) input.unsubscribe();
     else this.#input = input;
   }
 
   next(piece: Piece): void {
-    if (this.#silence !== undefined) this.#heard = performance.now();
+    if (this.#silenceTimer !== undefined) this.#heardAt = performance.now();
     if (this.#options.latency !== undefined) this.#session.readAt = performance.now();
     this.#gate.push(piece);
   }
@@ -111,17 +114,17 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
     this.#gate.end('eof');
   }
 
-  /** What the inlet lets in. */
+  /** Takes what the gate lets in. */
   pass(piece: Piece): void {
     const session = this.#session;
     if (piece === overlong) this.#out.next({ type: 'overlong', session });
     else this.#out.next({ type: 'lines', session, block: piece });
-    if (this.#login === undefined || session.name === undefined) return;
-    this.#login.unsubscribe();
-    this.#login = undefined;
+    if (this.#loginTimer === undefined || session.name === undefined) return;
+    this.#loginTimer.unsubscribe();
+    this.#loginTimer = undefined;
   }
 
-  /** All that came is in. */
+  /** Ends the session: the gate has let all in. */
   finish(reason: EndReason): void {
     this.#end(reason);
   }
@@ -152,8 +155,8 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
 
   unsubscribe(): void {
     this.#input?.unsubscribe();
-    this.#login?.unsubscribe();
-    this.#silence?.unsubscribe();
+    this.#loginTimer?.unsubscribe();
+    this.#silenceTimer?.unsubscribe();
     this.#gate.close();
     this.#session.discard();
   }
@@ -163,6 +166,7 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
     this.#out.complete();
   }
 
+  /** Acts later than the call, so that nothing re-enters the broker. */
   #later(action: () => void): void {
     asapScheduler.schedule(() => {
       if (!this.#out.closed) action();
@@ -170,12 +174,13 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   }
 
   #watchSilence(idleTimeout: number): void {
-    this.#heard = performance.now();
-    const left = () => (this.#session.held ? idleTimeout : this.#heard + idleTimeout - performance.now());
+    this.#heardAt = performance.now();
+    // A peer that is held cannot say anything.
+    const left = () => (this.#session.held ? idleTimeout : this.#heardAt + idleTimeout - performance.now());
     const end = () => {
       this.#end('idle');
     };
-    this.#silence = asyncScheduler.schedule(function () {
+    this.#silenceTimer = asyncScheduler.schedule(function () {
       const ms = left();
       if (ms <= 0) end();
       else this.schedule(undefined, ms);
@@ -183,7 +188,7 @@ class Reading implements Observer<Piece>, Intake, Unsubscribable {
   }
 }
 
-/** What a connection sends; completes with its input, fails where the connection breaks first. */
+/** The input of a connection. Completes at its end; fails where the connection breaks before that. */
 function chunks(socket: Duplex): Observable<Buffer> {
   return new Observable((out) => {
     const answer = (bytes: Buffer) => {

@@ -1,4 +1,4 @@
-/** What a telnet program says beside the text begins with this byte, see RFC 854. No byte of UTF-8 is it. */
+/** First byte of a telnet command, see RFC 854. It never occurs in UTF-8. */
 export const IAC = 0xff;
 
 const DONT = 0xfe;
@@ -7,12 +7,12 @@ const WILL = 0xfb;
 const SUBNEGOTIATION = 0xfa;
 const END = 0xf0;
 
-/** Offers and requests that one connection is answered: a program has a dozen. */
-const MOST = 64;
+/** Offers and requests of one connection that are answered. A program makes about a dozen. */
+const MAX_ANSWERS = 64;
 
 /**
- * Tells telnet's commands from the text among them, byte by byte. Each offer and request is declined, as the
- * program may wait for that: this is a chat in plain text.
+ * Separates telnet commands from the text, byte by byte. Each offer and request is declined, because the
+ * program may wait for an answer.
  */
 export class Telnet {
   #state: 'text' | 'command' | 'option' | 'parameters' | 'end of parameters' = 'text';
@@ -25,7 +25,7 @@ export class Telnet {
     this.#answer = answer;
   }
 
-  /** Whether the next byte is one of the text. */
+  /** Takes the next byte. Returns whether it belongs to the text. */
   isText(byte: number): boolean {
     switch (this.#state) {
       case 'text':
@@ -36,7 +36,7 @@ export class Telnet {
         this.#verb = byte;
         if (byte === SUBNEGOTIATION) this.#state = 'parameters';
         else this.#state = byte >= WILL && byte <= DONT ? 'option' : 'text';
-        // Twice it is a byte of the text.
+        // IAC twice stands for one such byte of the text.
         return byte === IAC;
       case 'option':
         this.#decline(byte);
@@ -52,8 +52,8 @@ export class Telnet {
   }
 
   #decline(option: number): void {
-    // Those two are no questions.
-    if (this.#verb === DONT || this.#verb === WONT || this.#answered === MOST) return;
+    // DONT and WONT need no answer.
+    if (this.#verb === DONT || this.#verb === WONT || this.#answered === MAX_ANSWERS) return;
     this.#answered += 1;
     this.#answer(Buffer.of(IAC, this.#verb === WILL ? DONT : WONT, option));
   }

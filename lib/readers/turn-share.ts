@@ -1,62 +1,61 @@
-/**
- * ms of a turn of the event loop that may be spent on lines; then timers, other sockets and writes have their
- * turn.
- */
+/** ms of a turn of the event loop for lines. The rest of the turn is for timers, other sockets and writes. */
 const SHARE_MS = 40;
 
 /**
- * How many times that lines may take which were read by then. To keep a chunk for the next turn costs as much
- * as to let it in: it grows old, and its memory is freed with all that is old.
+ * Multiple of the share that lines which were read already may use. Keeping a chunk for the next turn costs
+ * as much as letting it in: V8 moves it to the memory of old objects, which is dearer to free.
  */
 const OVERDRAFT = 2;
 
 /**
- * Bytes of lines after which one looks at the clock, and what each piece of work counts for beside its own.
+ * Bytes of lines between two looks at the clock, and the bytes that each piece of work counts in addition.
  */
 const LOOK_BYTES = 16 * 1024;
 const PIECE_BYTES = 2048;
 
-/** Somebody who has work that waits. */
+/** A session, or part of one, with work that waits. */
 export interface Worker {
-  /** Does some of it, and comes back later for what is left. */
+  /** Does some of the work. What is left is put off again with `later`. */
   readonly work: () => void;
 }
 
 /**
- * Who goes first: who has little to do, then who came late in a turn, then who has had a fair part of one.
+ * Order of the workers in a turn: those with little to do, those that came late in a turn, those that have
+ * had a fair part of one.
  */
 const RANKS = ['small', 'late', 'busy'] as const;
 export type Rank = (typeof RANKS)[number];
 
 /**
- * Shares each turn of the event loop among the sessions whose lines are taken. Who finds the turn used up, or
- * has used up a fair part of it, waits for the next one.
+ * Shares each turn of the event loop among the sessions whose lines are let in. A session waits for the next
+ * turn when the share of this one is used up, or when it has had a fair part of it itself.
  */
 export class TurnShare {
   readonly #share: number;
   readonly #lookBytes: number;
+  /** When the first work of this turn began, in ms. */
   #began: number | undefined;
   #isUsedUp = false;
   #isOverdrawn = false;
-  /** Bytes since one looked at the clock, which takes longer than to take a short line. */
+  /** Bytes since the last look at the clock, which takes longer than a short line does. */
   #unlooked = 0;
   readonly #waiting: Record<Rank, Set<Worker>> = { small: new Set(), late: new Set(), busy: new Set() };
 
   /**
-   * @param share ms of a turn
-   * @param lookBytes bytes of work after which the clock is looked at
+   * @param share ms of a turn for lines
+   * @param lookBytes bytes of work between two looks at the clock
    */
   constructor(share = SHARE_MS, lookBytes = LOOK_BYTES) {
     this.#share = share;
     this.#lookBytes = lookBytes;
   }
 
-  /** Whether this turn has had its share: nothing more is to be read in it. */
+  /** Whether the share of this turn is used up. Nothing more is read in it then. */
   get isUsedUp(): boolean {
     return this.#isUsedUp;
   }
 
-  /** Whether there is time left in this turn for a piece of so many bytes that was just read. */
+  /** Whether this turn has time left for a piece of `bytes` that was just read. */
   hasTimeFor(bytes: number): boolean {
     this.#unlooked += PIECE_BYTES + bytes;
     if (this.#unlooked >= this.#lookBytes && !this.#isOverdrawn) {
@@ -76,7 +75,7 @@ export class TurnShare {
     setImmediate(this.#nextWorker);
   }
 
-  /** When the first work of this turn began. */
+  /** Begins a turn, if none has begun. Returns when it began, in ms. */
   #begin(): number {
     if (this.#began === undefined) {
       this.#began = performance.now();
@@ -92,8 +91,8 @@ export class TurnShare {
   };
 
   /**
-   * One at a time, as chunks come: what it brings about is written before the next one works, while it is in
-   * the CPU's cache and few other bytes wait.
+   * Has one worker work, and the next one in another callback. What the first brings about is written before
+   * the next works, while it is in the CPU's cache and few other bytes wait.
    */
   readonly #nextWorker = (): void => {
     if (!this.hasTimeFor(0) || this.#isUsedUp) {

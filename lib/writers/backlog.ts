@@ -3,32 +3,33 @@ import type { PendingTotal } from '../model/pending-total.ts';
 import type { Session } from '../model/session.ts';
 
 /**
- * Bytes of memory that a payload takes beside its own, while it waits for one recipient: an entry, an object,
- * a buffer. Measured with messages of a few bytes for recipients that do not read.
+ * Bytes of memory for each payload that waits for one recipient, beside its own: an entry, an object, a
+ * buffer. Measured with messages of a few bytes for recipients that do not read.
  */
 const OVERHEAD_BYTES = 512;
 
-/** What it costs that a payload waits for one recipient, in bytes of memory. */
+/** Bytes of memory that a payload takes while it waits for one recipient. */
 export function costOf({ bytes }: Payload): number {
   return bytes.length === 0 ? 0 : bytes.length + OVERHEAD_BYTES;
 }
 
 /**
- * What waits for a recipient, counted in bytes of memory. Over its mark each session whose input adds to it
- * is held: its socket is not read, and TCP slows its peer down. Nobody else is touched.
+ * Counts what waits for one recipient, in bytes of memory. Above its mark, each session whose input adds to
+ * it is held: the socket of that session is not read, and TCP slows its peer down. No other session is
+ * touched.
  */
 export class Backlog {
   readonly #softMark: number;
   readonly #total: PendingTotal;
   readonly #recipient: Session | undefined;
-  /** Made when somebody is first held: most recipients never hold anybody. */
+  /** Senders that are held. Made for the first of them: most recipients never hold anybody. */
   #held: Set<Session> | undefined;
   #bytes = 0;
 
   /**
-   * @param softMark in bytes
-   * @param total what waits for all recipients together: it may lower the mark
-   * @param recipient for whom it waits
+   * @param softMark bytes above which senders are held
+   * @param total what waits for all recipients together; it may lower the mark
+   * @param recipient the session that it waits for
    */
   constructor(softMark: number, total: PendingTotal, recipient?: Session) {
     this.#softMark = softMark;
@@ -36,10 +37,12 @@ export class Backlog {
     this.#recipient = recipient;
   }
 
+  /** Bytes of memory that wait. */
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Counts a payload, and holds its sender above the mark. */
   add(payload: Payload): void {
     const { from } = payload;
     this.#change(costOf(payload));
@@ -50,14 +53,15 @@ export class Backlog {
   }
 
   /**
-   * Half the mark lies between holding and releasing, so that a sender does not stop and go for every write.
+   * Uncounts bytes that were written, and releases the senders below half of the mark. The gap keeps a sender
+   * from stopping and going with every write.
    */
   remove(bytes: number): void {
     this.#change(-bytes);
     if (this.#held !== undefined && this.#bytes <= this.#mark / 2) this.#release();
   }
 
-  /** Nothing waits any more. */
+  /** Uncounts all, and releases the senders. */
   clear(): void {
     this.#change(-this.#bytes);
     this.#release();

@@ -1,41 +1,43 @@
-/** So many small writes at once take longer than to see whether more is on its way to go out with them. */
-const MANY = 64;
+/** From this many waiting writes on, one more turn of the event loop costs less than it saves. */
+const MANY_WRITES = 64;
 
-/** ms that they wait while each turn brings more. */
-const PATIENCE = 20;
+/** Most ms that many writes wait while each turn brings more. */
+const MAX_WAIT_MS = 20;
 
-/** Waits that end in one turn of the event loop: each is a system call, and others are to have their turn. */
-const ENDS_PER_TURN = 2048;
+/** Writes that are made in one turn of the event loop. Each is a system call. */
+const WRITES_PER_TURN = 2048;
 
 /**
- * Ends the wait of small writes when whatever else the turn of the event loop has read is handled. Where many
- * wait, and the turn brought them more, they wait another one: a line to a thousand recipients is a thousand
- * system calls, and so are a hundred such lines that go out together.
+ * Decides how long small writes wait for more. They are made when the input of the present turn of the event
+ * loop is handled. Many of them wait for another turn, as long as each brings more: one line to a thousand
+ * recipients is a thousand system calls, and so are a hundred such lines that are written together.
  */
 export class FlushTiming {
-  readonly #whole: { readonly bytes: number };
+  readonly #total: { readonly bytes: number };
   #due: (() => void)[] = [];
+  /** When the first of them began to wait, in ms. */
   #began = 0;
-  #pending = 0;
+  /** Bytes that waited for all recipients at the last look. */
+  #bytesBefore = 0;
 
-  /** @param whole what waits for all recipients */
-  constructor(whole: { readonly bytes: number }) {
-    this.#whole = whole;
+  /** @param total what waits for all recipients together */
+  constructor(total: { readonly bytes: number }) {
+    this.#total = total;
   }
 
   /** Calls `action` when the wait is over. */
   atEnd(action: () => void): void {
     if (this.#due.push(action) > 1) return;
     this.#began = performance.now();
-    this.#pending = 0;
+    this.#bytesBefore = 0;
     setImmediate(this.#look);
   }
 
   readonly #look = (): void => {
-    const { bytes } = this.#whole;
-    const isMore = bytes > this.#pending;
-    this.#pending = bytes;
-    if (this.#due.length >= MANY && isMore && performance.now() - this.#began < PATIENCE) {
+    const { bytes } = this.#total;
+    const isMore = bytes > this.#bytesBefore;
+    this.#bytesBefore = bytes;
+    if (this.#due.length >= MANY_WRITES && isMore && performance.now() - this.#began < MAX_WAIT_MS) {
       setImmediate(this.#look);
       return;
     }
@@ -45,7 +47,7 @@ export class FlushTiming {
   };
 
   #endAll(due: readonly (() => void)[], from: number): void {
-    const end = Math.min(due.length, from + ENDS_PER_TURN);
+    const end = Math.min(due.length, from + WRITES_PER_TURN);
     for (let index = from; index < end; index += 1) due[index]?.();
     if (end < due.length) {
       setImmediate(() => {

@@ -2,41 +2,39 @@ import type { Duplex } from 'node:stream';
 import { hasArrived, look } from '../os/tcp-table.ts';
 import { untaken } from '../os/write-queue.ts';
 
-/** A connection that was half-closed. */
+/** A connection whose write side is closed. */
 export interface Lingering {
   readonly socket: Duplex;
-  /**
-   * Whether anything was written to it that would be missed, and of which nobody knows yet that it has
-   * arrived.
-   */
+  /** Whether messages were written that the peer may not have received yet. */
   readonly isAtRisk: () => boolean;
-  /** How soon the system is to be asked. */
+  /** How soon the system is asked what has arrived, see `DISTANCE`. */
   readonly distance: number;
-  /** Closes the connection, with so many bytes on their way. */
+  /** Closes the connection, with that number of bytes on their way. */
   readonly hangUp: (onItsWay: number) => void;
 }
 
+/** Times that a peer has. */
 export interface Patience {
   /** ms of silence after which a peer that has everything is hung up on. */
   readonly lingerTimeout: number;
-  /** ms that a peer may take nothing of what is on its way to it. */
+  /** ms that a peer may take nothing while something is on its way to it. */
   readonly takingTimeout: number;
 }
 
-/** Linger timeouts granted to a peer that has all that was for it and talks on. */
-const TALK = 4;
+/** Linger time-outs after which a peer that has everything, and still sends, is hung up on. */
+const TALKING_TIMEOUTS = 4;
 
-/** ms by which a timer may seem to be early: it goes by another clock. */
+/** ms by which a timer may be early by the monotonic clock. */
 const EARLY_MS = 2;
 
 /**
- * The lingering close: waits until the peer closes too, while what still comes is read and discarded. Closing
- * at once would make the kernel answer unread or late input with a reset, which destroys what is on its way.
- * While something is, the peer has the time that any recipient has to take of it; once it has all, it is hung
- * up on when it is silent. Resolves when the socket is closed.
+ * Waits until the peer closes its side too, while its input is read and discarded. Resolves when the socket
+ * is closed. Closing at once would make the kernel answer unread or late input with a reset, which destroys
+ * what is on its way. A peer that lacks something has the usual time to take some of it. A peer that has
+ * everything is hung up on when it is silent.
  *
- * The system is asked what has arrived only where something is at risk and nothing else tells: it knows by a
- * table of all connections, and thousands may end at once.
+ * The system is asked what has arrived only where something is at risk and nothing else tells: it answers
+ * from a table of all connections, and thousands may end at once.
  */
 export function lingeringClose(lingering: Lingering, patience: Patience): Promise<void> {
   return new Promise((resolve) => {
@@ -61,15 +59,20 @@ class LingeringClose {
   readonly #lingering: Lingering;
   readonly #patience: Patience;
   readonly #timer: NodeJS.Timeout;
+  /** Whether the peer sent something since the last look. */
   #heard = false;
   #isAsking = false;
   #isOver = false;
+  /** Bytes that the kernel had not taken at the last look. */
   #queued = Infinity;
+  /** Bytes on their way at the last look. */
   #onItsWay = Infinity;
   readonly #began = performance.now();
+  /** When the peer last took something, in ms. */
   #progress = this.#began;
-  /** When the peer was found to have all that was for it, and whether it was seen to lack some before. */
+  /** When the peer was first seen to have everything, in ms. */
   #cleared: number | undefined;
+  /** Whether the peer was ever seen to lack something. */
   #wasLacking = false;
 
   constructor(lingering: Lingering, patience: Patience) {
@@ -80,6 +83,7 @@ class LingeringClose {
     }, patience.lingerTimeout);
   }
 
+  /** Hears that the peer sent something. */
   hear(): void {
     this.#heard = true;
   }
@@ -101,7 +105,7 @@ class LingeringClose {
     this.#isAsking = true;
     void look([socket], distance, this.#began).then((reading) => {
       this.#isAsking = false;
-      // What the kernel took meanwhile counts in both.
+      // Bytes that the kernel took meanwhile count twice, which only makes the figure too high.
       if (!this.#isOver) this.#judge(queued + (reading.rowOf(socket)?.unacknowledged ?? 0));
     });
   }
@@ -121,6 +125,6 @@ class LingeringClose {
     }
     const isNews = this.#cleared === undefined && this.#wasLacking;
     this.#cleared ??= now;
-    if ((isSilent && !isNews) || now - this.#cleared >= TALK * lingerTimeout) hangUp(0);
+    if ((isSilent && !isNews) || now - this.#cleared >= TALKING_TIMEOUTS * lingerTimeout) hangUp(0);
   }
 }

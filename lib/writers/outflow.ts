@@ -4,19 +4,21 @@ import { WriteBatches } from './write-batches.ts';
 import type { EndReason } from '../protocol/wire.ts';
 import type { Session } from '../model/session.ts';
 
+/** Hears of the ends and the bugs of recipients. */
 export interface OutflowObserver {
-  /** Hears of each recipient that is written to no more; the session's counts are final by then. */
+  /** Hears of each session whose writer has ended. Its counts are final. */
   readonly depart: (session: Session, reason: EndReason) => void;
-  /** Hears of what should not have happened while a recipient was served. */
+  /** Hears of a bug that came up while a recipient was served. */
   readonly surprise: (session: Session, failure: unknown) => void;
 }
 
-/** What the writers share. */
+/** Shared by all writers. */
 export class Outflow {
   /** What waits for all recipients together. */
   readonly total: PendingTotal;
-  /** How long small writes wait for more. */
+  /** Decides how long small writes wait for more. */
   readonly flushTiming: FlushTiming;
+  /** Makes few writes of many payloads. */
   readonly writeBatches = new WriteBatches();
   readonly observer: OutflowObserver;
 

@@ -5,13 +5,13 @@ import { unacknowledgedNow } from '../os/tcp-table.ts';
 import { StallWatch } from './stall-watch.ts';
 import { untaken } from '../os/write-queue.ts';
 
-/** Why a connection is written to no more. */
+/** Why nothing more is written to a connection. */
 export type Failure = 'slow-consumer' | 'reset' | 'internal-error';
 
 /**
- * The write side of one connection, and the only place that writes messages to it. It credits its session
- * with what the operating system has taken, and takes back what that could not deliver when the connection is
- * cut off or breaks.
+ * The write side of one connection; nothing else writes messages to it. It counts the messages that the
+ * operating system has taken as delivered. It uncounts those that did not arrive when the connection is cut
+ * off or breaks.
  */
 export class SocketWriter {
   readonly #session: Session;
@@ -19,54 +19,55 @@ export class SocketWriter {
   readonly #isTolerable: () => boolean;
   readonly #unacknowledged = new Unacknowledged();
   #failure: Failure | undefined;
-  /** Writes that the socket has not reported back about. */
+  /** Writes whose callback has not come. */
   #outstanding = 0;
-  /** Messages in the one of them that the kernel did not take at once. */
+  /** Messages of the write that waits, because the kernel did not take it at once. */
   #inFlight = 0;
+  /** Ends the wait for that write. */
   #settle: ((taken: boolean) => void) | undefined;
   /**
-   * Whether the ledger has nothing but what had not arrived when the system was asked, in the present wait.
+   * Whether `#unacknowledged` has only what had not arrived when the system was asked, in the present wait.
    */
   #isUnacknowledgedTrue = false;
 
   /**
    * @param timeout ms that a peer may take nothing while something waits for it
-   * @param isTolerable whether what waits is not too much
+   * @param isTolerable whether no more waits than may
    */
   constructor(session: Session, timeout: number, isTolerable: () => boolean) {
     this.#session = session;
     this.#timeout = timeout;
     this.#isTolerable = isTolerable;
-    // It comes once, and `once` would cost each connection a wrapper for that.
+    // The event comes once anyway. `once` would cost each connection a wrapper.
     session.socket.on('close', () => {
       if (this.#isUnacknowledgedTrue && this.isStuck) this.#takeBack(Infinity);
       this.fail('reset');
     });
   }
 
-  /** Why nothing more can be delivered here. */
+  /** Why nothing more is written, once that is so. */
   get failure(): Failure | undefined {
     return this.#failure;
   }
 
-  /** Whether the kernel has not taken all that was written. */
+  /** Whether a write waits, because the kernel has not taken all. */
   get isStuck(): boolean {
     return this.#settle !== undefined;
   }
 
-  /** Whether messages were written of which nobody knows yet that they have arrived. */
+  /** Whether messages were written that may not have arrived. */
   get isAtRisk(): boolean {
     return this.#unacknowledged.messages > 0;
   }
 
-  /** Messages that will have been delivered if a write that is still under way goes through. */
+  /** Messages delivered, with those of the write that waits. */
   get hoped(): number {
     return this.#session.delivered + this.#inFlight;
   }
 
   /**
-   * Writes; the answer is whether one can go on. It is `false` once the outlet has failed, and a promise only
-   * where one has to wait.
+   * Writes. Returns whether the writer goes on: `false` once a failure has come. The result is a promise only
+   * where the write has to wait.
    */
   write({ parts, size, count }: Write): boolean | Promise<boolean> {
     const { socket } = this.#session;
@@ -79,13 +80,13 @@ export class SocketWriter {
       socket.write(part, index === parts.length - 1 ? this.#onWritten : undefined);
     }
     if (parts.length > 1) socket.uncork();
-    // A connection that was reset just before says so here, long before its callback comes.
+    // A connection that was reset shows it here, long before the callback comes.
     if (socket.errored) {
       this.fail('reset');
       return false;
     }
     if (socket.writableLength === 0) {
-      // The kernel had room: the bytes are gone before the callback comes.
+      // The kernel has taken all. The callback comes later.
       this.#session.delivered += count;
       return true;
     }
@@ -109,24 +110,24 @@ export class SocketWriter {
     });
   }
 
-  /** Writes the last words and half-closes. */
-  end(lastWords: string): void {
+  /** Writes the last lines and closes the write side. */
+  end(lastLines: string): void {
     // A FIN is acknowledged like a byte.
-    this.#unacknowledged.note(Buffer.byteLength(lastWords) + 1, 0, true);
-    this.#session.socket.end(lastWords);
+    this.#unacknowledged.note(Buffer.byteLength(lastLines) + 1, 0, true);
+    this.#session.socket.end(lastLines);
   }
 
-  /** Writes nothing more. */
+  /** Ends the writing, and a wait. The first failure stays. */
   fail(failure: Failure): void {
     this.#failure ??= failure;
     this.#settle?.(false);
   }
 
   /**
-   * Closes the connection at once. What its peer has not acknowledged by then may be lost, so it does not
-   * count as delivered; the answer is how many messages that were.
+   * Closes the connection at once. Messages that the peer has not acknowledged may be lost, so they are
+   * uncounted. Returns their number.
    *
-   * @param onItsWay bytes of which that is so; if not given, the system is asked
+   * @param onItsWay bytes that are not acknowledged; by default the system is asked
    */
   cut(onItsWay = this.#onItsWay()): number {
     const { socket } = this.#session;
@@ -138,11 +139,11 @@ export class SocketWriter {
 
   #onItsWay(): number {
     const { socket } = this.#session;
-    // The table of all connections is read for those alone whose messages may be among what is on its way.
+    // The system is asked only where messages are at risk: it reads a table of all connections.
     return this.isAtRisk && !socket.destroyed ? untaken(socket) + (unacknowledgedNow(socket) ?? 0) : 0;
   }
 
-  /** Counts the messages among the last `bytes` bytes as not delivered. */
+  /** Uncounts the messages among the last `bytes` bytes. Returns their number. */
   #takeBack(bytes: number): number {
     const lost = Math.min(this.#unacknowledged.lastMessages(bytes), this.hoped);
     this.#session.delivered = this.hoped - lost;

@@ -2,24 +2,25 @@ import type { Session } from '../model/session.ts';
 import { DISTANCE, look } from '../os/tcp-table.ts';
 import { queueOf } from '../os/write-queue.ts';
 
-/** How often one looks in each time-out. */
-const LOOKS = 4;
+/** Looks at the connection in each time-out. */
+const LOOKS_PER_TIMEOUT = 4;
 
-/** Who wants to know. */
+/** Hears what the watch finds. */
 export interface Watcher {
-  /** Whether that much may wait; otherwise one look without progress is enough. */
+  /** Whether no more waits than may. Otherwise one look without progress is enough. */
   readonly isTolerable: () => boolean;
-  /** Hears, where the system tells, how many of the bytes handed to it have not arrived yet. */
+  /** Hears how many of the bytes handed to the system have not arrived, where the system tells. */
   readonly onLook: (bytes: number) => void;
+  /** Hears that the peer takes nothing. */
   readonly onStuck: () => void;
 }
 
 /**
- * Watches a connection that something waits for, and calls `onStuck` when its peer has taken nothing for the
- * time-out, or from one look to the next while more waits than is tolerable. A burst alone is no reason: many
- * may write to a peer that reads all the time. While the peer is kept waiting itself, its time stands still.
+ * Watches a connection that something waits for. Calls `onStuck` when the peer has taken nothing for the
+ * time-out, or from one look to the next while more waits than may. A burst alone is no reason: many may
+ * write to a peer that reads all the time. The time stands still while the peer itself is held.
  *
- * The kernel takes more only when its buffer, which may be megabytes, has much room again: a peer that reads
+ * The kernel takes more only when its buffer, which may be megabytes, has much room again. A peer that reads
  * slowly but steadily would look dead for a minute. So the system is asked what was acknowledged, where
  * nothing else moves.
  */
@@ -28,17 +29,20 @@ export class StallWatch {
   readonly #timeout: number;
   readonly #watcher: Watcher;
   readonly #timer: NodeJS.Timeout;
+  /** When the last look was, in ms. */
   #looked = performance.now();
+  /** ms for which the session had been held at the last look. */
   #heldFor: number;
-  /** ms in which the peer took nothing and was not kept waiting. */
+  /** ms in which the peer took nothing and was not held. */
   #idle = 0;
+  /** Bytes that the kernel had not taken at the last look. */
   #queue: number;
-  /** As the system told last; `undefined` until it was asked, and where it does not tell. */
+  /** Unacknowledged bytes by the last answer of the system; `undefined` where it has not told. */
   #unacknowledged: number | undefined;
   #isAsking = false;
   #isOver = false;
 
-  /** @param timeout ms */
+  /** @param timeout ms that the peer may take nothing */
   constructor(session: Session, timeout: number, watcher: Watcher) {
     this.#session = session;
     this.#timeout = timeout;
@@ -48,7 +52,7 @@ export class StallWatch {
     session.stuckSince = this.#looked;
     this.#timer = setInterval(() => {
       if (!this.#isAsking) this.#look();
-    }, timeout / LOOKS);
+    }, timeout / LOOKS_PER_TIMEOUT);
   }
 
   stop(): void {
@@ -77,7 +81,7 @@ export class StallWatch {
     const before = this.#unacknowledged;
     this.#unacknowledged = unacknowledged;
     if (unacknowledged !== undefined) this.#watcher.onLook(this.#queue + unacknowledged);
-    // The first answer only tells where the peer is.
+    // The first answer has nothing to be compared with.
     const isFirst = before === undefined && unacknowledged !== undefined;
     this.#note(!isFirst && unacknowledged !== before);
     if (!isFirst && this.#isStuck) this.#watcher.onStuck();
@@ -96,6 +100,6 @@ export class StallWatch {
 
   get #isStuck(): boolean {
     if (this.#session.held) return !this.#session.isExcused(this.#timeout);
-    return this.#idle >= (this.#watcher.isTolerable() ? this.#timeout : this.#timeout / LOOKS);
+    return this.#idle >= (this.#watcher.isTolerable() ? this.#timeout : this.#timeout / LOOKS_PER_TIMEOUT);
   }
 }

@@ -1,31 +1,35 @@
 import { sendBufferLimit } from '../os/send-buffer.ts';
 
-/** Bytes of a page, at least: as many as are held for undelivered, at most, if one of them is. */
+/** Least bytes of a page. If one byte of a page is lost, all messages on it count as lost. */
 const PAGE_BYTES = 8192;
 
-/** Pages that a connection is kept account of on, about. */
-const PAGES = 1024;
+/** Pages of one connection, about. */
+const MAX_PAGES = 1024;
 
-/** How many times what the kernel may hold is kept account of: its own figure may be exceeded a little. */
+/** Multiple of the bytes that the kernel may hold. It may exceed its own figure a little. */
 const MARGIN = 2;
 
 /**
- * What was last written to a connection, in pages of bytes with the messages on them, so that one can tell
- * how many messages the last so many bytes held. It goes back as far as the kernel may hold bytes of a
- * connection.
+ * Counts the messages among the last bytes written to a connection. Bytes are counted in pages, each with its
+ * number of messages. The count goes back as far as the kernel may hold bytes of a connection.
  */
 export class Unacknowledged {
   #pages = [{ bytes: 0, messages: 0 }];
-  /** On all pages. */
+  /** Bytes on all pages. */
   #bytes = 0;
+  /** Messages on all pages. */
   #messages = 0;
 
-  /** Messages of which nobody has said yet that they have arrived. */
+  /** Messages that may not have arrived. */
   get messages(): number {
     return this.#messages;
   }
 
-  /** @param apart on a page of its own, so that its loss takes no messages with it */
+  /**
+   * Counts a write.
+   *
+   * @param apart whether it has a page of its own, so that its loss takes no messages with it
+   */
   note(bytes: number, messages: number, apart = false): void {
     this.#bytes += bytes;
     this.#messages += messages;
@@ -41,7 +45,7 @@ export class Unacknowledged {
     this.keep(bounds.kept);
   }
 
-  /** Forgets all but the last `bytes` bytes: what came before has arrived. */
+  /** Forgets all but the last `bytes` bytes. Earlier ones have arrived. */
   keep(bytes: number): void {
     let forgotten = 0;
     for (const page of this.#pages) {
@@ -53,7 +57,7 @@ export class Unacknowledged {
     this.#pages.splice(0, forgotten);
   }
 
-  /** Messages on the pages that the last `bytes` bytes reach into. */
+  /** Messages on the pages that hold the last `bytes` bytes. */
   lastMessages(bytes: number): number {
     let left = bytes;
     let messages = 0;
@@ -66,10 +70,10 @@ export class Unacknowledged {
   }
 }
 
-/** Bytes kept account of, at least, and bytes of a page: the same for all, as the system's limit is. */
+/** Least bytes that are counted, and bytes of a page. They are the same for all, as the system's limit is. */
 let bounds = { kept: MARGIN * 4 * 2 ** 20, page: PAGE_BYTES };
 
 function boundsNow(): typeof bounds {
   const kept = MARGIN * sendBufferLimit();
-  return { kept, page: Math.max(PAGE_BYTES, Math.floor(kept / PAGES)) };
+  return { kept, page: Math.max(PAGE_BYTES, Math.floor(kept / MAX_PAGES)) };
 }

@@ -1,34 +1,33 @@
 import { costOf } from './backlog.ts';
 import type { Payload } from '../model/events.ts';
 
-/** Lines to write, whole, in one system call. */
+/** Whole lines for one system call. */
 export interface Write {
   readonly parts: readonly Buffer[];
   /** Bytes of all parts. */
   readonly size: number;
-  /** How many of the lines are messages. */
+  /** Messages among the lines. */
   readonly count: number;
-  /** What it cost that they waited, in bytes of memory. */
+  /** Bytes of memory that the lines took while they waited. */
   readonly cost: number;
 }
 
-/**
- * Bytes of one write where there are several payloads: enough for a system call to cost nothing beside them.
- */
-const WRITE_SIZE = 256 * 1024;
+/** Most bytes of a write of several payloads. The cost of the system call is lost in so many. */
+const WRITE_BYTES = 256 * 1024;
 
-/** Bytes from which on a payload is not copied to be one part with its neighbours. */
-const LARGE = 16 * 1024;
+/** Bytes from which on a payload stays a part of its own. Smaller ones are copied together. */
+const LARGE_BYTES = 16 * 1024;
 
 /**
  * Makes few writes of many payloads: small ones are copied together, large ones stay apart. The recipients of
- * a fan-out have the same payloads to be packed, one recipient after the other, so that the latest writes are
- * kept for a moment to serve again.
+ * a fan-out have the same payloads, one recipient after the other. So the latest writes are kept for a moment
+ * and used again.
  */
 export class WriteBatches {
   #payloads: readonly Payload[] = [];
   #writes: readonly Write[] = [];
 
+  /** The writes of the payloads, in order. */
   pack(payloads: readonly Payload[]): readonly Write[] {
     if (payloads.length === 1) return writesOf(payloads);
     if (!this.#isLatest(payloads)) {
@@ -70,8 +69,8 @@ function writesOf(payloads: readonly Payload[]): readonly Write[] {
   };
   for (const payload of payloads) {
     const { bytes, count: messages } = payload;
-    if (size + bytes.length > WRITE_SIZE) finish();
-    if (bytes.length >= LARGE) {
+    if (size + bytes.length > WRITE_BYTES) finish();
+    if (bytes.length >= LARGE_BYTES) {
       join();
       parts.push(bytes);
     } else if (bytes.length > 0) {

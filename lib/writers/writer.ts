@@ -19,35 +19,37 @@ import { DISTANCE } from '../os/tcp-table.ts';
 
 export interface WriterOptions {
   /**
-   * Bytes that may wait for one recipient; one that lets more wait, and takes nothing for a while, is cut
-   * off.
+   * Bytes that may wait for one recipient. A recipient that lets more wait and takes nothing for a while is
+   * cut off.
    */
   readonly maxPending: number;
   /** ms that a peer may take nothing while something waits for it. */
   readonly writeTimeout: number;
   /** ms of silence after which a closed peer that does not hang up is hung up on. */
   readonly lingerTimeout: number;
+  /** Whether only `from` lines are written. */
   readonly plain: boolean;
-  /** Measures how long messages take, if given. */
+  /** Measures how long messages take. */
   readonly latency?: Latency | undefined;
 }
 
-/** Senders are slowed when this part of what may wait for their recipient does. */
+/** Part of `maxPending` above which the senders to a recipient are held. */
 const SOFT_PART = 1 / 64;
 
-/** A recipient for which so many times more waits than may is cut off without a further look. */
+/** Multiple of `maxPending` above which a recipient is cut off at once. */
 const HARD_PART = 4;
 
 /**
- * After a write of less bytes one waits until so many have come, or the turn of the event loop ends: a line
- * to a thousand recipients then costs each of them a system call a turn, not one a chunk. More is better
- * written while it is in the cache.
+ * Bytes below which a write is small. After a small write the next one waits until so many bytes have come,
+ * or the turn of the event loop ends. So a line to a thousand recipients costs each of them a system call a
+ * turn, not one a chunk. Larger writes are made while their bytes are in the cache.
  */
-const SMALL = 16 * 1024;
+const SMALL_WRITE_BYTES = 16 * 1024;
 
 /**
- * One recipient's deliveries to its socket: all that is pending goes out in one write. When the deliveries
- * complete it says `* closing`, lingers, and completes with the socket. Unsubscribing cuts the recipient off.
+ * Writes the deliveries of one recipient to its socket. All that is pending goes out in one write. When the
+ * deliveries complete, the writer says `* closing`, lingers, and completes when the socket is closed.
+ * Unsubscribing cuts the recipient off.
  */
 export function writer(
   payloads: GroupedObservable<Session, Payload>,
@@ -61,7 +63,7 @@ export function writer(
   });
 }
 
-/** An object and few closures: this is what an idle connection costs, ten thousand times. */
+/** It is one object with few closures, because ten thousand idle connections have one each. */
 class Writing implements Observer<Payload>, Unsubscribable {
   readonly #session: Session;
   readonly #options: WriterOptions;
@@ -69,11 +71,13 @@ class Writing implements Observer<Payload>, Unsubscribable {
   readonly #backlog: Backlog;
   readonly #socketWriter: SocketWriter;
   readonly #stopwatch: Stopwatch | undefined;
+  /** Takes the payloads to the loop that writes them. */
   #pending: Subscriber<Payload> | undefined;
   /** Bytes of the payloads that wait. */
   #unwritten = 0;
-  /** Ends the wait for more. */
+  /** Ends the wait of a small write. */
   #goOn: (() => void) | undefined;
+  /** Why the session ends; `deadline` until another reason is known. */
   #reason: EndReason = 'deadline';
 
   constructor(session: Session, options: WriterOptions, outflow: Outflow) {
@@ -86,13 +90,13 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#stopwatch = latency && new Stopwatch(latency);
   }
 
-  /** Writes all there is, then completes `out`. */
+  /** Writes all deliveries, then completes `out`. */
   async write(payloads: Observable<Payload>, out: Subscriber<never>): Promise<void> {
     try {
       await this.#end(await this.#writeAll(payloads));
     } catch (failure) {
       this.#fail(failure);
-      // What is still made out to it counts, until the broker has heard of its end.
+      // Deliveries that still come are counted, until the broker has heard of the end.
       await new Promise<void>((resolve) => {
         out.add(payloads.subscribe({ complete: resolve }));
       });
@@ -101,7 +105,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     out.complete();
   }
 
-  /** Returns why there is no more. */
+  /** Writes all deliveries. Resolves with the reason of the last one. */
   async #writeAll(payloads: Observable<Payload>): Promise<EndReason> {
     let end: EndReason = 'shutdown';
     // Nothing may be awaited before this loop: it subscribes when it begins, and the first delivery is on its
@@ -118,10 +122,10 @@ class Writing implements Observer<Payload>, Unsubscribable {
       }
       if (this.#socketWriter.failure !== undefined) this.#session.dismiss(this.#socketWriter.failure);
       end = batch.at(-1)?.end ?? end;
-      // The loop would keep what was written until more comes, long enough for it to grow old: garbage that
-      // dies young costs next to nothing, other garbage is collected by halting everything.
+      // The loop would keep the written payloads until more come. V8 frees young objects for next to nothing,
+      // and stops the program to free old ones.
       batch.length = 0;
-      if (size < SMALL) await this.#enough();
+      if (size < SMALL_WRITE_BYTES) await this.#enough();
       this.#goOn = undefined;
     }
     return end;
@@ -149,7 +153,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#outflow.observer.depart(this.#session, this.#reason);
   }
 
-  /** The deliveries, which pass through `next`. */
+  /** The deliveries, after they passed through `next`. */
   #arrivals(payloads: Observable<Payload>): Observable<Payload> {
     return new Observable((pending) => {
       this.#pending = pending;
@@ -161,12 +165,12 @@ class Writing implements Observer<Payload>, Unsubscribable {
     this.#unwritten += payload.bytes.length;
     this.#backlog.add(payload);
     this.#stopwatch?.arrive(payload);
-    if (this.#unwritten >= SMALL) this.#goOn?.();
+    if (this.#unwritten >= SMALL_WRITE_BYTES) this.#goOn?.();
     if (this.#backlog.bytes > this.#options.maxPending * HARD_PART) this.#socketWriter.fail('slow-consumer');
     this.#pending?.next(this.#socketWriter.isStuck ? this.#toKeep(payload) : payload);
   }
 
-  /** What should not happen ends this session alone. */
+  /** Ends this session alone for a bug. */
   #fail(failure: unknown): void {
     this.#outflow.observer.surprise(this.#session, failure);
     this.#socketWriter.fail('internal-error');
@@ -174,13 +178,14 @@ class Writing implements Observer<Payload>, Unsubscribable {
   }
 
   /**
-   * What waits for a peer that does not read may wait for long: it keeps neither other bytes nor its sender
-   * in memory.
+   * The payload as it waits for a peer that does not read. That may take long, so it keeps neither other
+   * bytes nor its sender in memory.
    */
   #toKeep({ bytes, count, end }: Payload): Payload {
     return { bytes: apart(bytes), count, from: this.#session, end };
   }
 
+  /** Resolves when enough has come for a write, or the wait is over. */
   #enough(): Promise<void> {
     return new Promise((resolve) => {
       this.#goOn = resolve;
@@ -188,18 +193,19 @@ class Writing implements Observer<Payload>, Unsubscribable {
     });
   }
 
+  /** Says the last line, and waits until the peer hangs up. */
   async #end(end: EndReason): Promise<void> {
     const { socket, accepted } = this.#session;
     this.#reason = this.#socketWriter.failure ?? end;
     this.#socketWriter.end(
-      this.#options.plain ? '' : lastWords(this.#reason, accepted, this.#socketWriter.hoped),
+      this.#options.plain ? '' : lastLines(this.#reason, accepted, this.#socketWriter.hoped),
     );
     const { lingerTimeout, writeTimeout } = this.#options;
     const hangUp = (onItsWay: number) => {
       if (this.#socketWriter.cut(onItsWay) > 0 && this.#reason !== 'reset') this.#reason = 'slow-consumer';
     };
     const isAtRisk = () => this.#socketWriter.isAtRisk;
-    // A slow consumer has had its time.
+    // A slow consumer has used up its time.
     const isGivenUp = this.#reason === 'slow-consumer';
     const takingTimeout = isGivenUp ? 0 : writeTimeout;
     const distance = DISTANCE[end === 'shutdown' ? 'last' : isGivenUp ? 'prompt' : 'patient'];
@@ -207,7 +213,7 @@ class Writing implements Observer<Payload>, Unsubscribable {
   }
 }
 
-function lastWords(reason: EndReason, accepted: number, delivered: number): string {
+function lastLines(reason: EndReason, accepted: number, delivered: number): string {
   const complaint =
     reason === 'slow-consumer' ? error('slow-consumer', '', 'you did not read what waited for you') : '';
   return complaint + closing(reason, accepted, delivered);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { EXIT_CODES, codeOfSignal } from '../../lib/cli/exit-codes.ts';
 import { Meter } from '../../lib/operate/meter.ts';
 import { metricsOf } from '../../lib/operate/metrics.ts';
 
@@ -19,4 +20,12 @@ test('the table of metrics has each of them, and no other', async () => {
   const rows = page.split('\n').filter((line) => line.startsWith('| `a_chat_'));
   const documented = rows.flatMap((row) => row.match(/a_chat_\w+/g) ?? []);
   expect(documented.sort()).toEqual(own.sort());
+});
+
+test('the table of exit codes has each of them, and no other', () => {
+  const chapter = /## Exit codes\n[^]*/.exec(readFileSync('docs/scripts.md', 'utf8'))?.[0] ?? '';
+  const cells = Array.from(chapter.matchAll(/^\| (\d[\d, ]*?) *\|/gm), ([, codes = '']) => codes);
+  const signals = ['SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
+  const codes = [...Object.values(EXIT_CODES), ...signals.map(codeOfSignal)];
+  expect(cells.flatMap((cell) => cell.split(', ').map(Number))).toEqual(codes);
 });
