@@ -3,12 +3,13 @@ import { type Observable, filter, map, merge } from 'rxjs';
 import type { Credentials } from '../settings/tls-files.ts';
 import { type Endpoint, isSecure, placeOf, showEndpoint } from '../protocol/endpoint.ts';
 import type { ServerEvent } from '../model/server-events.ts';
-import { type ListenObserver, type ListenOptions, listen } from './socket-listener.ts';
+import type { ListenObserver } from './acceptor.ts';
+import { type ListenOptions, listen } from './socket-listener.ts';
 import { endpointsOf } from '../settings/endpoints.ts';
 import { isIPv6Only } from '../protocol/endpoint-overlap.ts';
 import { type Refuse, type SecureOptions, certificateOf, secure } from './tls.ts';
 import { type Connection, type Origin, Session, remoteOf } from '../model/session.ts';
-import { Stranger } from '../model/stranger.ts';
+import { ForeignStream } from './foreign-stream.ts';
 
 type Places = Parameters<typeof endpointsOf>[0];
 
@@ -31,7 +32,7 @@ export const REFUSALS = 64;
  * @param credentials$ what TLS endpoints show of themselves; it needs a first value at once
  * @param open returns the number of open connections
  */
-export function entrance(
+export function acceptedSessions(
   options: ListenersOptions,
   credentials$: Observable<Credentials>,
   open: () => number,
@@ -39,7 +40,7 @@ export function entrance(
 ): Observable<Session> {
   const { maxConnections, tlsCa } = options;
   const endpoints = endpointsOf(options);
-  const arrivals = (endpoint: Endpoint) => {
+  const sessionsAt = (endpoint: Endpoint) => {
     const through = showEndpoint(endpoint);
     let failing = false;
     const observer: ListenObserver = {
@@ -64,21 +65,21 @@ export function entrance(
     };
     const ipv6Only = isIPv6Only(endpoint, endpoints);
     const sockets$ = listen(endpoint, { ...options, ipv6Only }, observer).pipe(filter(hasRoom));
-    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => enter(socket, { through })));
+    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => sessionOf(socket, { through })));
     const requestCert = tlsCa !== undefined;
     return sockets$.pipe(
       secure(credentials$, { ...options, requestCert }, refuse),
       map((socket) =>
-        enter(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
+        sessionOf(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
       ),
     );
   };
-  return merge(...endpoints.map(arrivals));
+  return merge(...endpoints.map(sessionsAt));
 }
 
 /** Makes the session of a connection. Throws a `TypeError` where the connection is no stream. */
-export function enter(connection: Connection, { through, certificate }: Origin): Session {
-  const stream = connection instanceof Socket ? connection : new Stranger(connection);
+export function sessionOf(connection: Connection, { through, certificate }: Origin): Session {
+  const stream = connection instanceof Socket ? connection : new ForeignStream(connection);
   // The 'close' that follows tells of a broken connection. An error without a listener would end the process.
   stream.on('error', ignore);
   const { remoteAddress: address, remotePort: port } = connection;

@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream';
  * destroyed. An error of the stream ends this connection and no other: the stream is destroyed with an error
  * that says why.
  */
-export class Stranger extends Duplex {
+export class ForeignStream extends Duplex {
   /** The property `trusted` of the stream. */
   readonly trusted: boolean;
   readonly #stream: Duplex;
