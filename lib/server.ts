@@ -21,7 +21,7 @@ import { admission } from './admission/admission.ts';
 import { broker } from './broker/broker.ts';
 import { type Credentials, doubtsAbout, readCredentials } from './settings/tls-files.ts';
 import { withinCapacity } from './listeners/capacity.ts';
-import { enter, entrance } from './listeners/listeners.ts';
+import { listeners, sessionOf } from './listeners/listeners.ts';
 import type { ServerEvent } from './model/server-events.ts';
 import { readFirst, readRegular } from './settings/files.ts';
 import { lastIntake } from './readers/last-intake.ts';
@@ -66,10 +66,10 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
 
     const { connections$ = EMPTY } = settings;
     const credentials$ = credentialsOf({ ...settings, reload$ }, tell, out);
-    const arrivals$ = entrance(settings, credentials$, () => drainTally.open.size, tell);
+    const arrivals$ = listeners(settings, credentials$, () => drainTally.open.size, tell);
     // The program's own come first: what they are called is theirs.
     const own$ = trouble.in(
-      connections$.pipe(map((connection) => enter(connection, { through: 'in-process' }))),
+      connections$.pipe(map((connection) => sessionOf(connection, { through: 'in-process' }))),
     );
     const sessions$ = merge(own$, arrivals$).pipe(
       takeUntil(signal$),

@@ -31,7 +31,7 @@ export const REFUSALS = 64;
  * @param credentials$ what TLS endpoints show of themselves; it needs a first value at once
  * @param open returns the number of open connections
  */
-export function entrance(
+export function listeners(
   options: ListenersOptions,
   credentials$: Observable<Credentials>,
   open: () => number,
@@ -64,12 +64,12 @@ export function entrance(
     };
     const ipv6Only = isIPv6Only(endpoint, endpoints);
     const sockets$ = listen(endpoint, { ...options, ipv6Only }, observer).pipe(filter(hasRoom));
-    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => enter(socket, { through })));
+    if (!isSecure(endpoint)) return sockets$.pipe(map((socket) => sessionOf(socket, { through })));
     const requestCert = tlsCa !== undefined;
     return sockets$.pipe(
       secure(credentials$, { ...options, requestCert }, refuse),
       map((socket) =>
-        enter(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
+        sessionOf(socket, { through, certificate: requestCert ? certificateOf(socket) : undefined }),
       ),
     );
   };
@@ -77,7 +77,7 @@ export function entrance(
 }
 
 /** Makes the session of a connection. Throws a `TypeError` where the connection is no stream. */
-export function enter(connection: Connection, { through, certificate }: Origin): Session {
+export function sessionOf(connection: Connection, { through, certificate }: Origin): Session {
   const stream = connection instanceof Socket ? connection : new Stranger(connection);
   // The 'close' that follows tells of a broken connection. An error without a listener would end the process.
   stream.on('error', ignore);
