@@ -22,10 +22,10 @@ export interface Stages extends Shutdown {
 }
 
 /**
- * The pipeline, whole. Sessions come in at the top; the result completes when the last writer has. A shutdown
- * is its completion: `drain$` completes the readers, they complete the broker, it completes the groups, each
- * of them its writer. `takeUntil` stands before the Subject because everything behind it is to be finished,
- * not cut off; the one behind it cuts off whoever is not done at the deadline.
+ * The pipeline, whole. Sessions come in at the top. The result completes when the last writer has completed. A
+ * shutdown is completion: `drain$` completes the readers, they complete the broker, the broker completes the
+ * groups, and each group its writer. One `takeUntil` stands before the Subject, because everything behind it
+ * is finished and not cut off. The other cuts off the writers that are not done at the deadline.
  */
 export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {
   return new Observable((out) => {
@@ -50,7 +50,7 @@ export function pipeline(sessions$: Observable<Session>, stages: Stages): Observ
         next: (event) => {
           broker$.next(event);
         },
-        // A listener that fails is the operator's affair; the broker must not hear of it.
+        // The failure of a listener concerns the operator. The broker must not hear of it.
         error: (failure: unknown) => {
           out.error(failure);
         },

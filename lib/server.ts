@@ -40,12 +40,13 @@ import { Outflow } from './writers/outflow.ts';
 import { writer } from './writers/writer.ts';
 
 /**
- * A chat server as the events an operator wants to know. It is cold: subscribing listens. It completes when a
- * shutdown has drained it, after `drained` with the report; unsubscribing closes everything at once. It fails
- * where the address cannot be listened on, with Node's error, and with a `RangeError` or `TypeError` for an
- * option that is none. Where `shutdown$`, `connections$` or `reload$` fails, that begins a shutdown, and it
- * fails with their error after `drained`. What an observer throws is reported as RxJS reports what nobody
- * handles, and changes nothing here.
+ * A chat server, as the events that an operator wants to know. It is cold: subscribing listens. It completes
+ * when a shutdown has drained it, after `drained` with the report. Unsubscribing closes everything at once.
+ *
+ * It fails with Node's error where an endpoint cannot be listened on, and with a `RangeError` or `TypeError`
+ * for a wrong option. Where `shutdown$`, `connections$` or `reload$` fails, a shutdown begins, and the server
+ * fails with that error after `drained`. RxJS reports what an observer throws as an unhandled error, and the
+ * server goes on.
  */
 export function chatServer(options: Partial<ServerOptions> = {}): Observable<ServerEvent> {
   return new Observable<ServerEvent>((out) => {
@@ -67,7 +68,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const { connections$ = EMPTY } = settings;
     const credentials$ = credentialsOf({ ...settings, reload$ }, tell, out);
     const accepted$ = acceptedSessions(settings, credentials$, () => drainTally.open.size, tell);
-    // The program's own come first: what they are called is theirs.
+    // The connections of the program come first: their names are taken before anybody else can log in.
     const own$ = trouble.in(
       connections$.pipe(map((connection) => sessionOf(connection, { through: 'in-process' }))),
     );
@@ -80,7 +81,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
     const beginDrain = () => {
       drainTally.begin();
       tell({ type: 'draining', sessions: drainTally.open.size, deadline: settings.drainTimeout });
-      // What is let in late is to be delivered too.
+      // Lines that are let in late need time to be delivered.
       return lastIntake(drainTally.open, pendingTotal, settings.drainTimeout / 2);
     };
 
@@ -107,7 +108,7 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
       writer: (payloads) => writer(payloads, { ...settings, latency }, outflow),
     });
     out.add(
-      interval(SWEEP)
+      interval(SWEEP_MS)
         .pipe(
           exhaustMap(() => vanished(drainTally.open)),
           concatMap((sessions) => sessions),
@@ -124,12 +125,12 @@ export function chatServer(options: Partial<ServerOptions> = {}): Observable<Ser
   }).pipe(tap((event) => options.meter?.observe(event)));
 }
 
-/** Whether the program itself vouches for it. Sockets do not say so. */
+/** Whether the embedding program vouches for the peer. Sockets have no such property. */
 function isTrusted({ socket }: { readonly socket: Connection }): boolean {
   return socket.trusted === true;
 }
 
-/** What TLS endpoints show of themselves, now and after each reload; nothing where there are none. */
+/** The certificate and key of the TLS endpoints, now and after each reload. */
 function credentialsOf(
   { tlsCert, tlsKey, tlsCa, reload$ = EMPTY }: ServerOptions,
   tell: (event: ServerEvent) => void,
@@ -141,15 +142,12 @@ function credentialsOf(
     readCredentials(files, readerAfter(before)),
   );
   const doubtsOf = (credentials: Credentials) => doubtsAbout(files, credentials, Date.now());
-  // Most certificates expire while a server runs.
-  life.add(loaded.keep({ reload$, doubt$: interval(DAY), doubtsAbout: doubtsOf, tell }));
+  // A certificate may expire while the server runs.
+  life.add(loaded.keep({ reload$, doubt$: interval(DAY_MS), doubtsAbout: doubtsOf, tell }));
   return loaded.value$;
 }
 
-/**
- * Admission: by the accounts where there are some, read now and at each reload; else whoever comes is let
- * through.
- */
+/** Admission by the accounts, read now and at each reload. Without an accounts file everybody is let in. */
 function admissionOf(
   { accounts: file, guests, reload$ = EMPTY }: ServerOptions,
   tell: (event: ServerEvent) => void,
@@ -170,13 +168,13 @@ function admissionOf(
   return (session) => (isTrusted(session) ? identity : admit(session));
 }
 
-/** What reads a file: a running server never waits for one. */
+/** Reads a file the first time, or again. A running server waits for no pipe. */
 function readerAfter(before: unknown): typeof readFirst {
   return before === undefined ? readFirst : readRegular;
 }
 
 /** ms between two looks at the dates of certificates. */
-const DAY = 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** ms between two looks for peers that vanished. */
-const SWEEP = 30_000;
+const SWEEP_MS = 30_000;

@@ -10,10 +10,7 @@ export interface Connection extends Duplex {
   readonly remoteAddress?: string | undefined;
   /** The peer's port. */
   readonly remotePort?: number | undefined;
-  /**
-   * Whether who makes it vouches for who is at its other end: where there are accounts it logs in without a
-   * password.
-   */
+  /** Whether the embedding program vouches for the peer: it then needs no password. */
   readonly trusted?: boolean | undefined;
 }
 
@@ -30,26 +27,26 @@ export interface Origin {
   /** The peer's address and port; a Unix socket has none, nor has a connection that broke at once. */
   readonly address?: string | undefined;
   readonly port?: number | undefined;
-  /** Where peers are to show one. */
+  /** Given where peers have to show one. */
   readonly certificate?: Certificate | undefined;
 }
 
-/** What a peer has shown of itself: the common name of a certificate that holds, or what is wrong with it. */
+/** The certificate of a peer: the common name of one that holds, or what is wrong with it. */
 export type Certificate = { readonly name: string } | { readonly flaw: string };
 
-/** What a reader does when it is asked to. */
+/** The reader of a session, as far as others may ask it for something. */
 export interface Intake {
-  /** Ends the session; later than the call, so that nothing re-enters the broker. */
+  /** Ends the session. That happens later than the call, so that nothing re-enters the broker. */
   readonly dismiss: (reason: EndReason) => void;
-  /** Goes on with what `hold` stopped; later than the call too. */
+  /** Goes on with what `hold` stopped, later than the call too. */
   readonly resume: () => void;
-  /** Takes back whole lines, the last of those at work, for which there is no time or no room now. */
+  /** Takes back whole lines, the last of those at work. They come again, in their place. */
   readonly takeBack: (lines: Buffer) => void;
-  /** Bytes that were read and wait. */
+  /** Bytes that were read and wait to be let in. */
   readonly waiting: number;
-  /** Nothing more will be read: what waits is not to be slowed for its rate. */
+  /** Hears that nothing more will be read: what waits is not slowed for its rate any more. */
   readonly stop: () => void;
-  /** Passes on a part of what waits, though the session is held. */
+  /** Lets in a part of what waits, though the session is held. */
   readonly letIn: () => void;
 }
 
@@ -64,23 +61,23 @@ export const NO_INTAKE: Intake = {
 };
 
 /**
- * One connection from accept to close, with the counts that are kept of it. A recipient is a session, not a
- * name: two connections that have the same name one after the other are two recipients.
+ * One connection from accept to close, with its counts. A recipient is a session, not a name: two connections
+ * that have the same name one after the other are two recipients.
  */
 export class Session {
   /** The login name, set by the broker; `undefined` until a login was accepted. */
   name: string | undefined = undefined;
-  /** Logins that were refused; counted by the broker. */
+  /** Logins that were refused. The broker counts them. */
   refused = 0;
-  /** Message lines taken from this session; counted by the broker. */
+  /** Message lines that were taken from this session. The broker counts them. */
   accepted = 0;
-  /** Messages that the broker made out for this session. */
+  /** Messages that the broker delivered towards this session. */
   routed = 0;
-  /** Of those, the ones that are out of our hands; counted by the writer. */
+  /** Messages that the system has taken for this session. The writer counts them. */
   delivered = 0;
-  /** When what it said last was read, in ms; kept by the reader where latencies are measured. */
+  /** When its last input was read, in ms. The reader keeps it where latencies are measured. */
   readAt: number | undefined = undefined;
-  /** Since when its peer takes nothing though something waits for it, in ms; kept by whoever watches that. */
+  /** Since when its peer takes nothing though something waits for it, in ms. The stall watch keeps it. */
   stuckSince: number | undefined = undefined;
 
   readonly socket: ByteStream;
@@ -90,7 +87,7 @@ export class Session {
   #holds = 0;
   #isRead = true;
   #isDeferred = false;
-  /** Recipients that it is held for. Made when it is first held: most sessions never are. */
+  /** Recipients for whose sake the session is held. The set is made when it is first held, as few ever are. */
   #heldFor: Set<Session> | undefined;
   #heldSince = 0;
   #heldBefore = 0;
@@ -132,34 +129,34 @@ export class Session {
     return remoteOf(this.#origin);
   }
 
-  /** Messages accepted for this session that it did not get, or has not got yet. */
+  /** Messages for this session that it did not get, or has not got yet. */
   get abandoned(): number {
     return this.routed - this.delivered;
   }
 
-  /** Whether the peer is kept waiting: its silence says nothing then. */
+  /** Whether the peer is kept waiting. Its silence says nothing then. */
   get held(): boolean {
     return this.#holds > 0 && this.#intake !== NO_INTAKE;
   }
 
-  /** Bytes that were read from the peer and are not let in yet. */
+  /** Bytes that were read from the peer and wait to be let in. */
   get waiting(): number {
     return this.#intake.waiting;
   }
 
-  /** ms in which the peer was kept waiting. */
+  /** ms for which the peer was kept waiting. */
   get heldFor(): number {
     return this.#heldBefore + (this.held ? performance.now() - this.#heldSince : 0);
   }
 
   /**
-   * Whether the peer cannot be blamed for taking nothing: one that writes before it reads on is kept waiting
-   * itself, for somebody who goes on. Where none of those that wait for each other has taken anything for
-   * `patience` ms, no one is excused, so that one of them is cut off and the others go on.
+   * Whether the peer cannot be blamed for taking nothing. A peer that writes before it reads on may be kept
+   * waiting itself, for somebody who goes on. Where none of the peers that wait for each other has taken
+   * anything for `patience` ms nobody is excused, so that one of them is cut off and the others go on.
    */
   isExcused(patience: number): boolean {
     const since = performance.now() - patience;
-    // What is added on the way is gone through as well.
+    // The loop goes through what is added on the way as well.
     const chain = new Set<Session>([this]);
     for (const one of chain) {
       if (one.stuckSince === undefined || one.stuckSince > since) return true;
@@ -171,7 +168,7 @@ export class Session {
   /**
    * Stops reading from the peer until each `hold` has met its `release`; TCP slows the peer down.
    *
-   * @param recipient for whose sake, if for somebody's
+   * @param recipient the one for whose sake it is held
    */
   hold(recipient?: Session): void {
     if (this.#holds === 0) this.#heldSince = performance.now();
@@ -189,7 +186,7 @@ export class Session {
     this.#intake.resume();
   }
 
-  /** Whether what was read waits for a later turn of the event loop: until then nothing more is read. */
+  /** Whether input waits for a later turn of the event loop. Until then nothing more is read. */
   get isDeferred(): boolean {
     return this.#isDeferred;
   }
@@ -200,7 +197,7 @@ export class Session {
     else this.#flow();
   }
 
-  /** Gives the session its reader, as long as it is read. */
+  /** Gives the session its reader, until `discard`. */
   attach(intake: Intake): void {
     this.#intake = intake;
   }
@@ -209,7 +206,7 @@ export class Session {
     this.#intake.dismiss(reason);
   }
 
-  /** Stops reading for good, but for what the process has read already. */
+  /** Stops reading for good. What the process has read already still comes in. */
   stopReading(): void {
     this.#isRead = false;
     const { socket } = this;
@@ -220,20 +217,17 @@ export class Session {
     this.#intake.stop();
   }
 
-  /** Lets in a part of what was read, though the session is held. */
+  /** Lets in a part of what waits, though the session is held. */
   letIn(): void {
     this.#intake.letIn();
   }
 
-  /**
-   * Gives back to its reader whole lines, the last of those that it passed on: they come again, in their
-   * place.
-   */
+  /** Gives whole lines back to the reader, the last of those that it passed on. They come again, in place. */
   takeBack(lines: Buffer): void {
     this.#intake.takeBack(lines);
   }
 
-  /** Has what still comes read and thrown away: unread input would turn the close into a reset. */
+  /** Reads and discards what still comes: unread input would turn the close into a reset. */
   discard(): void {
     this.#heldBefore = this.heldFor;
     this.#intake = NO_INTAKE;
@@ -246,7 +240,7 @@ export class Session {
   }
 }
 
-/** The address and port of a peer as one writes them; the place it came in by, where it has none. */
+/** The address and port of a peer as one writes them, or its endpoint where it has none. */
 export function remoteOf({ address, port, through }: Origin): string {
   return address === undefined || port === undefined ? through : showAddress(address, port);
 }
