@@ -22,9 +22,9 @@ export interface Stages extends Shutdown {
 }
 
 /**
- * The pipeline, whole. Sessions come in at the top. The result completes when the last writer has completed. A
- * shutdown is completion: `drain$` completes the readers, they complete the broker, the broker completes the
- * groups, and each group its writer. One `takeUntil` stands before the Subject, because everything behind it
+ * The pipeline, whole. Sessions come in at the top. The result completes when the last writer has. A shutdown
+ * is completion: `drain$` completes the readers, they complete the broker, the broker completes the groups,
+ * and each group its writer. One `takeUntil` stands before the Subject, because everything behind it
  * is finished and not cut off. The other cuts off the writers that are not done at the deadline.
  */
 export function pipeline(sessions$: Observable<Session>, stages: Stages): Observable<never> {

@@ -87,7 +87,7 @@ export class Session {
   #holds = 0;
   #isRead = true;
   #isDeferred = false;
-  /** Recipients for whose sake the session is held. The set is made when it is first held, as few ever are. */
+  /** Recipients for whose sake the session is held. The set is made when it is first held, few ever are. */
   #heldFor: Set<Session> | undefined;
   #heldSince = 0;
   #heldBefore = 0;
