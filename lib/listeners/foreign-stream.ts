@@ -1,10 +1,10 @@
 import { Duplex } from 'node:stream';
 
 /**
- * Wraps a stream of another program, so that the server can rely on it. The wrapper gives bytes, whatever the
- * stream gives. It yields to the event loop between two reads, however much there is. It is closed when it is
- * destroyed. An error of the stream ends this connection and no other: the stream is destroyed with an error
- * that says why.
+ * Wraps a stream that the embedding program gives, so that the server can rely on it. The wrapper gives
+ * bytes, whatever the stream gives. It yields to the event loop between two reads, however much there is. It
+ * is closed when it is destroyed. An error of the stream ends this connection and no other: the stream is
+ * destroyed with an error that says why.
  */
 export class ForeignStream extends Duplex {
   /** The property `trusted` of the stream. */
