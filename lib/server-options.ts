@@ -3,7 +3,6 @@ import type { Connection } from './model/session.ts';
 import type { Meter } from './operate/meter.ts';
 import { contradictions } from './settings/conflicts.ts';
 import { OptionError } from './settings/error.ts';
-import { problemOf } from './settings/kinds.ts';
 import { type SettingsOfServer, keys, settings } from './settings/table.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
@@ -37,7 +36,7 @@ export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   for (const key of keys()) {
     const value: unknown = options[key as keyof ServerOptions];
     merged[key] = value ?? settings[key].value;
-    const problem = value === undefined ? undefined : problemOf(settings[key], value);
+    const problem = value === undefined ? undefined : settings[key].check(value);
     if (problem !== undefined) mistakes.push(`${key} ${problem}`);
   }
   if (mistakes.length > 0) throw new OptionError(mistakes);

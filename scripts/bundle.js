@@ -19,3 +19,19 @@ await build({
   },
   logLevel: 'warning',
 });
+
+/**
+ * Puts what settings use of the validator into their file: an embedding program would load all of it, and
+ * depend on it.
+ */
+await build({
+  entryPoints: ['lib/settings/kinds.js'],
+  outfile: 'lib/settings/kinds.js',
+  allowOverwrite: true,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  external: ['./*.js', '../*.js'],
+  logLevel: 'warning',
+});

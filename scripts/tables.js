@@ -20,7 +20,7 @@ function rowOf(key) {
 }
 
 function defaultOf(key, value, placeholder) {
-  if (placeholder === '') return 'off';
+  if (placeholder === '') return value ? 'on' : 'off';
   const shown = show(key, value);
   if (shown === '' || shown === 'none') return shown;
   return `\`${shown}\`${placeholder === '<bytes>' && value >= MIB ? ` (${value / MIB} MiB)` : ''}`;

@@ -1,6 +1,5 @@
 import type { Scalar } from 'yaml';
 import { readFirst } from './files.ts';
-import { readWritten } from './kinds.ts';
 import { nameOf } from './option-names.ts';
 import type { FileOfSettings, Resolved, Written } from './sources.ts';
 import { type Key, keys, settings, show } from './table.ts';
@@ -39,7 +38,7 @@ export async function readConfig(path: string): Promise<FileOfSettings> {
     }
     const texts = items.map((item) => written(item as Scalar));
     for (const [index, text] of texts.entries()) {
-      const [, problem] = readWritten(settings[key], many ? [text] : text);
+      const [, problem] = settings[key].read(many ? [text] : text);
       if (problem === undefined) continue;
       complain(offsetOf(items[index]), `${nameOf(key)} ${problem}`);
       wrong.add(key);

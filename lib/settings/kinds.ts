@@ -2,18 +2,25 @@ import * as v from 'valibot';
 import { ENDPOINT_FORMS, parseAddress, parseEndpoint } from '../protocol/endpoint.ts';
 import { endpointProblem } from './socket-path.ts';
 
+/** What an operator writes: a text, a switch, or several texts. */
+export type WrittenValue = string | boolean | readonly string[];
+
 /** What a setting can be, and how it is written. Times are ms here, and seconds for the operator. */
 export interface Kind<T> {
   /** What stands for a value in the help text; empty for a switch. */
   readonly placeholder: string;
-  /** Takes the values that there can be. */
-  readonly values: v.GenericSchema<T>;
-  /** Takes what an operator writes, and makes a value of it. */
-  readonly texts: v.GenericSchema<string, T>;
+  /** What is wrong with a value, if anything. */
+  readonly check: (value: unknown) => string | undefined;
+  /** The value that is meant by what was written, and what is wrong with it, if anything. */
+  readonly read: (written: WrittenValue) => readonly [unknown, string | undefined];
   readonly show: (value: T) => string;
 }
 
-/** @param must what is said of a value that cannot be, unless its schema says more */
+/**
+ * @param must what is said of a value that cannot be, unless its schema says more
+ * @param values takes the values that there can be
+ * @param texts takes what an operator writes, and makes a value of it
+ */
 function kind<T>(
   must: string,
   placeholder: string,
@@ -21,8 +28,16 @@ function kind<T>(
   texts: v.GenericSchema<string, T>,
   show: (value: T) => string = String,
 ): Kind<T> {
-  const config = { message: `must be ${must}` };
-  return { placeholder, values: v.config(values, config), texts: v.config(texts, config), show };
+  const parse = (schema: v.GenericSchema, given: unknown) => {
+    const { output, issues } = v.safeParse(schema, given, { message: `must be ${must}` });
+    return [output, issues && `${issues[0].message}, not '${String(given)}'`] as const;
+  };
+  return {
+    placeholder,
+    check: (value) => parse(values, value)[1],
+    read: (written) => parse(typeof written === 'string' ? texts : values, written),
+    show,
+  };
 }
 
 /** Takes texts of that form, and makes numbers of them. */
@@ -114,26 +129,3 @@ export const address = kind(
   NO_OR_ADDRESS,
   (value) => value || 'none',
 );
-
-/** What an operator writes: a text, a switch, or several texts. */
-export type WrittenValue = string | boolean | readonly string[];
-
-type Schemas = Pick<Kind<unknown>, 'values' | 'texts'>;
-
-/** What is wrong with a value, if anything. */
-export function problemOf({ values }: Schemas, value: unknown): string | undefined {
-  return problemIn(v.safeParse(values, value).issues, value);
-}
-
-/** The value that is meant by what was written, and what is wrong with it, if anything. */
-export function readWritten(
-  { values, texts }: Schemas,
-  written: WrittenValue,
-): [unknown, string | undefined] {
-  const { output, issues } = v.safeParse(typeof written === 'string' ? texts : values, written);
-  return [output, problemIn(issues, written)];
-}
-
-function problemIn(issues: readonly v.BaseIssue<unknown>[] | undefined, value: unknown): string | undefined {
-  return issues && `${issues[0]?.message ?? ''}, not '${String(value)}'`;
-}

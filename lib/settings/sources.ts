@@ -1,7 +1,7 @@
 import { contradictions } from './conflicts.ts';
 import { type Environment, notesOn, strangers, variable } from './environment.ts';
 import { OptionError } from './error.ts';
-import { type WrittenValue, readWritten } from './kinds.ts';
+import type { WrittenValue } from './kinds.ts';
 import { counterflagOf, flagOf, nameOf, variableOf } from './option-names.ts';
 import { type Key, type Settings, keys, settings } from './table.ts';
 
@@ -95,7 +95,7 @@ function valuesOf<K extends Key>(
     values[key] = settings[key].value;
     const found = hidden?.has(key) === true ? undefined : strongest(key, sources);
     if (found === undefined) continue;
-    const [value, problem] = readWritten(settings[key], found.value);
+    const [value, problem] = settings[key].read(found.value);
     values[key] = value;
     places.set(key, found.place);
     if (problem === undefined) continue;

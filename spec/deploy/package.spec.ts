@@ -121,6 +121,12 @@ describe('the package', () => {
     );
     expect(external.sort()).toEqual(Object.keys(dependencies).sort());
   });
+
+  it('is declared without what is large: a compiler would read all of that', () => {
+    const declared = [...closure('lib/index.d.ts', '.d.ts')].flatMap(imports);
+    const external = declared.filter((name) => !name.startsWith('.') && !name.startsWith('node:'));
+    expect(new Set(external)).toEqual(new Set(['rxjs', 'prom-client']));
+  });
 });
 
 describe('installed into an empty project', () => {
