@@ -3,76 +3,76 @@ import { Observable, type OperatorFunction, Subject, Subscription, defer, of } f
 import { nameProblem, normalizeName } from './protocol/names.ts';
 import { errorOf, messageOf } from './protocol/wire.ts';
 
-/** A message as a bot hears it. */
+/** A message that a bot receives. */
 export interface Heard {
   /** The sender's name. */
   readonly from: string;
-  /** What was written, in one line. */
+  /** The text of the message: one line. */
   readonly text: string;
 }
 
-/** A message as a bot says it. */
+/** A message that a bot sends. */
 export interface Said {
-  /** One name or several; what is no name is refused with all of the message. */
+  /** One name or several. One that is invalid refuses the whole message. */
   readonly to: string | readonly string[];
-  /** Line breaks become spaces: a message is one line. */
+  /** The text of the message. Line breaks become spaces: a message is one line. */
   readonly text: string;
   /**
-   * Hears once what of the message was refused: nothing, where it was taken for all. In its absence nobody
-   * hears who is not here, and what is no name is a `RangeError` that is thrown as RxJS throws what nobody
-   * handles. A server that is `plain` tells neither.
+   * Called once with the refusals of the message; there are none where it was taken for all names. Without
+   * `onTaken`, refusals of the server are dropped, and an invalid name is a `RangeError` that RxJS reports as
+   * an unhandled error. A server with `plain` does not answer: `onTaken` hears `ended` when the session ends.
    */
   readonly onTaken?: ((refusals: readonly Refusal[]) => void) | undefined;
 }
 
-/** What of a message was refused, and why. */
+/** A refusal of a message, or of one of its names. */
 export interface Refusal {
   /**
-   * As in the server's `!` lines: `not-connected`, `name-invalid`. `ended`: the bot's session was over
-   * before.
+   * The code, as in the server's `!` lines: `not-connected`, `name-invalid`. It is `ended` where the session
+   * of the bot ended before the server took the message.
    */
   readonly code: string;
-  /** What it is about: the name, if it is one. */
+  /** The subject: the name, where the refusal is of one. */
   readonly subject: string;
-  /** In words. */
+  /** The reason, in words. */
   readonly why: string;
 }
 
 /**
- * A session inside this process, for the option `connections$`: the messages that come for it go through
- * `talk`, and what comes out is sent. Each subscription is a connection of its own. To the server it is a
- * session like any other: it holds a name, is drained and counted, and as long as what it says has to wait
- * for recipients that are slow, it is given nothing more to hear. Where there are accounts it needs none: the
- * program vouches for it. A person who logs in with the password of an account of its name takes the name
- * over, as from anybody.
+ * A session inside this process, for the option `connections$`. `talk` turns the messages for the bot into
+ * those that it sends. Each subscription is a connection of its own. To the server a bot is a session like
+ * any other: it holds a name, is drained and counted. While its messages wait for slow recipients, the bot
+ * receives no more. A bot needs no account: the program vouches for it. A person who logs in with the
+ * password of an account of that name takes the name over, from a bot as from anybody.
  *
- * What it hears completes when the server ends the session; whatever `talk` still does is unsubscribed then.
- * If `talk` completes first the bot leaves. If it fails, the session breaks and the failure is thrown as RxJS
- * throws what nobody handles, so that it ends the process.
+ * The messages for the bot complete when the server ends the session. `talk` is unsubscribed then. The bot
+ * leaves when `talk` completes. Where `talk` fails, the session breaks, and RxJS reports the failure as an
+ * unhandled error, which ends the process.
  *
- * @param name fails with a `RangeError` if nobody may have it; that it is taken is told by the server's event
+ * @param name the login name; an invalid one throws a `RangeError`. Where the name is taken, the server emits
  * `refused`, and the bot leaves
  */
 export function bot(name: string, talk: OperatorFunction<Heard, Said>): Observable<Duplex> {
   const normalized = normalizeName(name);
   const problem = normalized === '' ? 'it is empty' : nameProblem(normalized);
   if (problem !== undefined) throw new RangeError(`${JSON.stringify(name)} is no name for a bot: ${problem}`);
-  return defer(() => of(new Line(normalized, talk)));
+  return defer(() => of(new BotConnection(normalized, talk)));
 }
 
-/** The server's end of the line to a bot. */
-class Line extends Duplex {
+/** The server's end of the connection to a bot. */
+class BotConnection extends Duplex {
   readonly trusted = true;
   readonly #heard$ = new Subject<Heard>();
   readonly #talk = new Subscription();
   #goOn: (() => void) | undefined;
   /**
-   * A ping stands before and behind each message that somebody wants to hear of; these hear the pongs, in
-   * order.
+   * The listeners for the pongs to come, in order. A ping stands before and behind each message that has an
+   * `onTaken`.
    */
   #pongs: ((refusals: readonly Refusal[]) => void)[] = [];
+  /** Whether the login was accepted. */
   #isIn = false;
-  /** Since the last pong. */
+  /** Refusals since the last pong. */
   #refusals: Refusal[] = [];
 
   constructor(name: string, talk: OperatorFunction<Heard, Said>) {
@@ -94,7 +94,7 @@ class Line extends Duplex {
   }
 
   override _write(lines: Buffer, _encoding: string, done: () => void): void {
-    // The server never writes a part of a line.
+    // The server writes whole lines only.
     for (const line of lines.toString().split('\n')) {
       const message = messageOf(line);
       if (message !== undefined) this.#heard$.next(message);
@@ -104,7 +104,7 @@ class Line extends Duplex {
     else this.#goOn = done;
   }
 
-  /** What the bot said is read again. */
+  /** Called when the server has read what the bot said. The bot then hears more. */
   override _read(): void {
     const goOn = this.#goOn;
     this.#goOn = undefined;
@@ -156,7 +156,7 @@ class Line extends Duplex {
     if (line.startsWith('* welcome ')) {
       this.#isIn = true;
     } else if (!this.#isIn && line.startsWith('! ')) {
-      // What it says from here on would be tried as names.
+      // The login was refused. The server would take further messages of the bot for names.
       this.#talk.unsubscribe();
       this.push(null);
     }
@@ -165,7 +165,7 @@ class Line extends Duplex {
       this.#refusals = [];
       this.#pongs.shift()?.(refusals);
     }
-    // Refusals that nobody asked about are not kept.
+    // Refusals of a message without `onTaken` are dropped.
     if (this.#pongs.length === 0) return;
     const refusal = errorOf(line);
     if (refusal !== undefined) this.#refusals.push(refusal);
@@ -174,7 +174,7 @@ class Line extends Duplex {
 
 const ENDED: Refusal = { code: 'ended', subject: '', why: 'the session ended before the server took it' };
 
-/** Calls it so that what it throws is its program's affair. */
+/** Calls `onTaken` in a subscription: RxJS reports an error that it throws as an unhandled one. */
 function tell(onTaken: (refusals: readonly Refusal[]) => void, refusals: readonly Refusal[]): void {
   of(refusals).subscribe(onTaken);
 }

@@ -1,23 +1,21 @@
 import { EMPTY, NEVER, Observable, Subject, catchError, throwError } from 'rxjs';
 
 /**
- * What goes wrong in the embedder's own Observables: the first of it begins a shutdown, and is told at its
- * end.
+ * Failures of the embedding program's Observables. The first begins a shutdown, and is reported at its end.
  */
 export class OutsideFailures {
   readonly #came$ = new Subject<void>();
   #first: { readonly failure: unknown } | undefined;
 
-  /** Emits when the first came. */
+  /** Emits at the first failure; at once where that came before the subscription. */
   get came$(): Observable<void> {
-    // What came before somebody listened came now.
     return new Observable((out) => {
       if (this.#first !== undefined) out.next();
       return this.#came$.subscribe(out);
     });
   }
 
-  /** `source$` as long as it goes well; then nothing more. */
+  /** `source$` without its failure. After a failure, the result neither emits nor completes. */
   in<T>(source$: Observable<T>): Observable<T> {
     return source$.pipe(
       catchError((failure: unknown) => {
@@ -29,7 +27,7 @@ export class OutsideFailures {
     );
   }
 
-  /** Fails with the first, if there was one. */
+  /** Fails with the first failure; completes where there was none. */
   outcome(): Observable<never> {
     const first = this.#first;
     return first === undefined ? EMPTY : throwError(() => first.failure);

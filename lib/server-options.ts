@@ -6,31 +6,32 @@ import { OptionError } from './settings/error.ts';
 import { type SettingsOfServer, keys, settings } from './settings/table.ts';
 import type { ShutdownSignal } from './shutdown.ts';
 
-/** The options of `chatServer`: times in ms, sizes in bytes. */
+/** The options of `chatServer`. Times are in ms, sizes in bytes. */
 export interface ServerOptions extends SettingsOfServer {
-  /**
-   * Begins the shutdown: the first value of an Observable, or an abort. A second value cuts the drain short.
-   */
+  /** Begins the shutdown, by its first value or an abort. A second value cuts the drain short. */
   readonly shutdown$?: ShutdownSignal | undefined;
   /**
-   * Connections from elsewhere than the listener: bots, streams over WebSockets. Each is a session like those
-   * of sockets, with all that goes for them; where there are accounts, those that are not `trusted` need a
-   * password. They are not asked for any more once a shutdown began.
+   * Connections from the embedding program: bots, streams over WebSockets. Each becomes a session like that
+   * of a socket, and the same rules apply to it. Where there are accounts, a connection that is not `trusted`
+   * needs a password. The server unsubscribes when a shutdown begins.
    */
   readonly connections$?: Observable<Connection> | undefined;
-  /** Each value has the files of TLS and of accounts read again; whoever is here stays. */
+  /** Each value has the files of TLS and of accounts read again. Open sessions stay. */
   readonly reload$?: Observable<unknown> | undefined;
-  /** Counts what the server does, if given. */
+  /** Counts what the server does. */
   readonly meter?: Meter | undefined;
 }
 
-/** Options that only a program can give. */
-const OBJECTS = ['shutdown$', 'connections$', 'reload$', 'meter'] as const;
+/** Options that are no settings: only a program can give them. */
+const PROGRAM_OPTIONS = ['shutdown$', 'connections$', 'reload$', 'meter'] as const;
 
-/** `options` over the defaults. Throws an `OptionError` for a value that cannot be. */
+/**
+ * The options with the defaults of those that are missing. Throws an `OptionError` for unknown options,
+ * invalid values and contradictions.
+ */
 export function serverOptions(options: Partial<ServerOptions>): ServerOptions {
   const merged: Record<string, unknown> = {};
-  for (const key of OBJECTS) merged[key] = options[key];
+  for (const key of PROGRAM_OPTIONS) merged[key] = options[key];
   const unknown = Object.keys(options).filter((key) => !(key in settings) && !(key in merged));
   const mistakes = unknown.map((key) => `${key} is no option`);
   for (const key of keys()) {

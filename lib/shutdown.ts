@@ -19,26 +19,25 @@ import {
   timer,
 } from 'rxjs';
 
-/**
- * What begins a shutdown: the first value of an Observable, or an abort. A second value cuts the drain short.
- */
+/** Begins a shutdown, by its first value or an abort. A second value cuts the drain short. */
 export type ShutdownSignal = Observable<unknown> | AbortSignal;
 
+/** The two moments of a shutdown. */
 export interface Shutdown {
-  /** Emits when the readers are to complete; replayed, so that no connection can come too late to hear it. */
+  /** Emits when the readers are to complete. The value is replayed, so that late connections hear it too. */
   readonly drain$: Observable<unknown>;
-  /** Emits when whoever is still not done is cut off. */
+  /** Emits when the writers that are not done are cut off. */
   readonly deadline$: Observable<unknown>;
 }
 
 /**
- * The two moments of a shutdown.
+ * The drain and the deadline of a shutdown. A second value of `signal` brings the deadline at once.
  *
- * @param drainTimeout ms from the one to the other
+ * @param drainTimeout ms from the drain to the deadline
  */
 export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: number): Shutdown {
   const signal$ = signalsOf(signal).pipe(
-    // A signal raised while a line is being routed, by whoever hears of it, must not cut the pipeline under
+    // A signal may be raised by a subscriber while a line is being routed. It must not cut the pipeline under
     // that line.
     observeOn(asapScheduler),
     share({ connector: () => new ReplaySubject(), resetOnComplete: false, resetOnError: false }),
@@ -53,8 +52,8 @@ export function shutdownOf(signal: ShutdownSignal | undefined, drainTimeout: num
 }
 
 /**
- * `signal`, and what begins a shutdown beside it. Whichever comes first begins it; who begins one that has
- * begun already does not mean a second value, which would cut it short.
+ * The values of `signal` and of `else$`. The first of all begins the shutdown. After that, values of `else$`
+ * are dropped, and so is a first value of `signal`. Later values of `signal` are passed on.
  */
 export function signalOrElse(
   signal: ShutdownSignal | undefined,
@@ -69,32 +68,32 @@ export function signalOrElse(
   );
 }
 
-/** What a shutdown signal tells, as an Observable. */
+/** A shutdown signal as an Observable. */
 export function signalsOf(signal: ShutdownSignal | undefined): Observable<unknown> {
   if (signal === undefined) return NEVER;
   if (isObservable(signal)) return signal;
   return signal.aborted ? of(undefined) : fromEvent(signal, 'abort');
 }
 
-/** Those of the signals `names` that come to the process. As long as it is subscribed they do not end it. */
+/** The signals of `names` that the process receives. While subscribed, they do not end the process. */
 export function signals<T extends NodeJS.Signals>(process: NodeJS.Process, ...names: T[]): Observable<T> {
   return merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))));
 }
 
 /**
- * ms in which signals are one: a launcher and a terminal both send one, and `kill` is typed twice in a
- * script.
+ * ms in which several signals count as one. A launcher and a terminal may both send one, and a script may
+ * call `kill` twice.
  */
-const TOGETHER = 500;
+const ONE_SIGNAL_MS = 500;
 
-/** Passes one signal on, and none that comes close behind it, of whatever kind. */
+/** Passes one signal on, and drops those of any kind that follow within `ONE_SIGNAL_MS`. */
 export function oneOfMany<T>(): MonoTypeOperatorFunction<T> {
-  return throttle(() => timer(TOGETHER).pipe(switchMap(() => afterInput)));
+  return throttle(() => timer(ONE_SIGNAL_MS).pipe(switchMap(() => afterInput)));
 }
 
 /**
- * Emits when what came in while the event loop was busy has been heard: that was no later than what it was
- * busy with.
+ * Emits when the event loop has handled what came in while it was busy. A late timer fires before the signals
+ * that were in time are handled.
  */
 const afterInput = new Observable<void>((out) => {
   const immediate = setImmediate(() => {

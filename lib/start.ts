@@ -6,21 +6,21 @@ import { signalOrElse } from './shutdown.ts';
 
 /** A chat server that listens. */
 export interface RunningServer {
-  /** The address of its endpoint, or the path of a Unix socket; of the last one, where it has several. */
+  /** The address of its endpoint, or the path of a Unix socket. With several, that of the last to listen. */
   readonly address: string;
-  /** The one that it took, where the option was 0; a Unix socket has none. */
+  /** The port of that endpoint, also where the option was 0. A Unix socket has none. */
   readonly port: number | undefined;
-  /** All of its endpoints, as one writes them. */
+  /** All of its endpoints, as text: `tcp://127.0.0.1:8080`. */
   readonly endpoints: readonly string[];
   /**
-   * Resolves when a shutdown, whatever began it, has drained the server; rejects when it ended in another
-   * way, or when something that the program gave it failed, once what was accepted is delivered. Left
-   * unhandled, that rejection ends the program, as any does.
+   * Resolves with the report when a shutdown has drained the server. Rejects where the server fails. Where an
+   * Observable of the program or `onEvent` failed, it rejects after the drain. An unhandled rejection ends
+   * the program.
    */
   readonly closed: Promise<DrainReport>;
   /**
-   * Begins the shutdown and resolves with how it went: all that was accepted is delivered, or was abandoned
-   * at the deadline. It may be called any number of times, for the same promise; that cuts nothing short.
+   * Begins the shutdown. Returns `closed`: when it resolves, everything accepted was delivered, or abandoned
+   * at the deadline. Further calls return the same promise, and do not cut the drain short.
    */
   close(): Promise<DrainReport>;
   /** `close`, for `await using`. */
@@ -28,13 +28,12 @@ export interface RunningServer {
 }
 
 /**
- * `chatServer` with promises: resolves when the server listens, at all of its endpoints. Rejects where
- * `chatServer` fails, and where the shutdown came before the server listened.
+ * `chatServer` with promises. Resolves when the server listens at all of its endpoints. Rejects where
+ * `chatServer` fails before that, and where a shutdown comes first.
  *
- * @param options as for `chatServer`; a first value of `shutdown$` that comes after `close` changes nothing
- * @param onEvent hears each event of `chatServer`. What it throws begins a shutdown, as `close` does, and is
- * what the promise,
- *   or `closed`, is rejected with once the server is drained; it hears of nothing more.
+ * @param options as for `chatServer`; the first value of `shutdown$` changes nothing after `close`
+ * @param onEvent hears each event of `chatServer`. An error that it throws begins a shutdown, and it hears no
+ * further event. The promise, or `closed`, rejects with that error after the drain.
  */
 export function startChatServer(
   options: Partial<ServerOptions> = {},

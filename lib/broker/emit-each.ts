@@ -2,9 +2,9 @@ import { Observable, type OperatorFunction } from 'rxjs';
 import { forward } from '../model/forward.ts';
 
 /**
- * `mergeMap` for synchronous results: `project` hands each result to `emit`, none, one or many for a value.
- * On the hot path it stands where `mergeMap(value => [...])` would make an array and an inner Observable for
- * every value. What `project` throws becomes the error of the result.
+ * `mergeMap` for synchronous results. `project` calls `emit` with each result of a value; there may be none
+ * or many. On the hot path, `mergeMap(value => [...])` would make an array and an inner Observable for every
+ * value. An error that `project` throws becomes the error of the result.
  */
 export function emitEach<T, R>(
   project: (value: T, emit: (result: R) => void) => void,

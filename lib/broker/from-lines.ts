@@ -4,10 +4,11 @@ import { trim } from '../protocol/text.ts';
 const LINE_END = Buffer.of(NEWLINE);
 
 /**
- * The `from` lines of message texts.
+ * The bytes of the `from` lines of message texts.
  *
- * @param prefix what stands before each text
- * @param bodies where each text begins and ends in `block`, one after the other
+ * @param prefix the beginning of each line
+ * @param block bytes that have the texts
+ * @param bodies the indices in `block` of the beginning and the end of each text, in turn
  * @param harmless makes a text with control characters fit to be shown
  */
 export function fromLines(
@@ -17,7 +18,7 @@ export function fromLines(
   harmless: (text: string) => string,
 ): Buffer {
   const wire = assemble(prefix, block, bodies);
-  // Nearly always all is plain, so that is found out last, where it costs least.
+  // Nearly all texts are plain. One check of the whole result costs less than one of each text.
   return isPlain(wire) ? wire : carefully(prefix, block, bodies, harmless);
 }
 

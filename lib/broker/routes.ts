@@ -1,34 +1,36 @@
-/** Bytes of a route that every sender may have remembered. */
-const SMALL = 256;
+/** Bytes up to which a route is kept for every sender. */
+const SMALL_ROUTE_BYTES = 256;
 
-/** Bytes of all the longer ones together: those that were used longest ago are forgotten. */
-const LARGE_IN_ALL = 8 * 2 ** 20;
+/** Bytes of all larger routes together. Those that were set first are dropped to make room. */
+const LARGE_ROUTES_BYTES = 8 * 2 ** 20;
 
-/**
- * What was last found out for each of many, by what it was found from; of what is large no more than there is
- * room for.
- */
+/** Holds the last route of each sender: a small one as long as its sender, a large one while it has room. */
 export class Routes<K extends object, R> {
   readonly #small = new WeakMap<K, R>();
-  /** In the order of their last making. */
+  /** Larger routes with their sizes, in the order in which they were set. */
   readonly #large = new Map<K, { readonly route: R; readonly bytes: number }>();
+  /** Bytes of all larger routes. */
   #bytes = 0;
 
   get(key: K): R | undefined {
     return this.#small.get(key) ?? this.#large.get(key)?.route;
   }
 
-  /** @param bytes how large it is */
+  /**
+   * Sets the route of a sender.
+   *
+   * @param bytes the size of the route
+   */
   set(key: K, route: R, bytes: number): void {
     this.delete(key);
-    if (bytes <= SMALL) {
+    if (bytes <= SMALL_ROUTE_BYTES) {
       this.#small.set(key, route);
       return;
     }
     this.#large.set(key, { route, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#large.keys()) {
-      if (this.#bytes <= LARGE_IN_ALL) return;
+      if (this.#bytes <= LARGE_ROUTES_BYTES) return;
       this.delete(oldest);
     }
   }

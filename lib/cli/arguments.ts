@@ -4,23 +4,24 @@ import { settings } from '../settings/table.ts';
 import { complaint } from './failures.ts';
 import { optionOf, optionsOfSettings } from './setting-options.ts';
 
-/** What the command line asks for; options as they were written. */
+/** The command that the command line asks for, with the options as they were written. */
 export type Order =
   | { readonly command: 'serve' | 'config'; readonly options: Options }
   | { readonly command: 'connect'; readonly endpoint: string | undefined; readonly options: Options }
   | { readonly command: 'passwd'; readonly name: string; readonly options: Options }
-  /** Everything asked for was said already: help, the version, or what was wrong. */
+  /** Nothing is left to do: the help, the version or an error is printed already. */
   | { readonly command: 'exit'; readonly code: number };
 
-/** Columns of a terminal that the help fits in. */
-const HELP_WIDTH = 80;
+/** Columns of the help. */
+const HELP_COLUMNS = 80;
 
+/** The outputs of the command line. */
 export interface Streams {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }
 
-/** Reads the arguments after the program's name. */
+/** Reads the arguments after the program's name. Prints what they ask for: help, the version, an error. */
 export function readCommandLine(args: readonly string[], version: string, streams: Streams): Order {
   let order: Order = { command: 'exit', code: 0 };
   const program = new Command('a-chat')
@@ -32,7 +33,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
     .enablePositionalOptions()
     .showSuggestionAfterError(false)
     .exitOverride()
-    .configureHelp({ helpWidth: HELP_WIDTH, minWidthToWrap: 20 })
+    .configureHelp({ helpWidth: HELP_COLUMNS, minWidthToWrap: 20 })
     .configureOutput({
       writeOut: streams.out,
       writeErr: streams.err,
@@ -56,7 +57,7 @@ export function readCommandLine(args: readonly string[], version: string, stream
   program.addOption(
     new Option('--config <file>', 'settings from a file, in YAML or JSON').helpGroup(settings.admin.group),
   );
-  /** With what stands before the word of the command. */
+  /** The options of a command, those before its name included. */
   const optionsOf = (command: Command): Options => ({ ...program.opts(), ...command.opts() });
 
   program

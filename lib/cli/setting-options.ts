@@ -3,12 +3,10 @@ import { counterflagOf, flagOf } from '../settings/option-names.ts';
 import { type Key, keys, settings, show } from '../settings/table.ts';
 
 /**
- * Settings as options of commander, with their help, and without more: whether values can be is said of all
- * sources at once. Its own `choices` and `conflicts` end at the first mistake, and its `env` takes any
- * variable of a switch for a switch that is on, also `false`.
+ * All settings as options of commander, and for each switch the option that switches it off. The options have
+ * no checks: values are checked in all sources at once. Commander's `choices` and `conflicts` stop at the
+ * first mistake, and its `env` takes a variable of a switch for on, even where it says `false`.
  */
-
-/** All settings, and what switches off those that are switches. */
 export function optionsOfSettings(): Option[] {
   const switches = keys().filter((key) => typeof settings[key].value === 'boolean');
   return [
@@ -17,7 +15,11 @@ export function optionsOfSettings(): Option[] {
   ];
 }
 
-/** @param help what it means to a command that is not the server */
+/**
+ * A setting as an option.
+ *
+ * @param help the meaning for a command, where it is another than for the server
+ */
 export function optionOf(key: Key, help = settings[key].help): Option {
   const { value, placeholder } = settings[key];
   const shown = placeholder === '' ? '' : show(key, value);

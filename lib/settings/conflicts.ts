@@ -9,27 +9,26 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8);
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/**
- * Settings that are right one by one, but not together: what is wrong with `key` beside what else there is.
- */
+/** A problem of one setting beside others. Each of them may be valid by itself. */
 interface Contradiction {
   readonly key: Key;
   readonly problem: string;
-  /** All that it is about; if one of these is no setting, nobody knows. */
+  /** The settings that the problem depends on. One that is invalid by itself keeps it from being reported. */
   readonly among: readonly Key[];
 }
 
-const PLACES: readonly Key[] = ['listen', 'host', 'port'];
+/** Settings that say where the server listens. */
+const ENDPOINT_KEYS: readonly Key[] = ['listen', 'host', 'port'];
 
-/** What is wrong with settings beside each other. */
+/** The contradictions among the settings of a server. */
 export function contradictions(options: SettingsOfServer): Contradiction[] {
   const overlap = overlapOf(endpointsOf(options));
-  const places: Contradiction[] =
+  const overlaps: Contradiction[] =
     overlap === undefined ? [] : [{ key: 'listen', problem: overlap, among: ['listen'] }];
-  return [...places, ...contradictionsOfTls(options), ...contradictionsOfAccounts(options)];
+  return [...overlaps, ...contradictionsOfTls(options), ...contradictionsOfAccounts(options)];
 }
 
-/** Where TLS could not work, or where somebody may think that it does. */
+/** TLS endpoints without a certificate and its key, and files of TLS without a TLS endpoint. */
 function contradictionsOfTls(
   options: Pick<Settings, 'tlsCert' | 'tlsKey' | 'tlsCa' | 'listen' | 'host' | 'port'>,
 ): Contradiction[] {
@@ -42,10 +41,10 @@ function contradictionsOfTls(
   }
   const problem = `does nothing without a tls:// endpoint: ${flagOf('listen')} tls://<address>:<port>`;
   const key = (['tlsCert', 'tlsKey', 'tlsCa'] as const).find((file) => options[file] !== undefined);
-  return key === undefined ? [] : [{ key, problem, among: [key, ...PLACES] }];
+  return key === undefined ? [] : [{ key, problem, among: [key, ...ENDPOINT_KEYS] }];
 }
 
-/** What keeps the accounts from doing what they are for. */
+/** Guests without accounts, and passwords that may cross a network in plain text. */
 function contradictionsOfAccounts(
   options: Pick<Settings, 'accounts' | 'guests' | 'insecure' | 'listen' | 'host' | 'port'>,
 ): Contradiction[] {
@@ -58,10 +57,13 @@ function contradictionsOfAccounts(
   const open = endpointsOf(options).find(isOpen);
   if (open === undefined || insecure) return [];
   const problem = `at ${showEndpoint(open)}: passwords would pass in plain text; listen on 127.0.0.1, or say insecure`;
-  return [{ key: 'accounts', problem, among: ['accounts', 'insecure', ...PLACES] }];
+  return [{ key: 'accounts', problem, among: ['accounts', 'insecure', ...ENDPOINT_KEYS] }];
 }
 
-/** Whether other machines may come in there in plain text. What systemd listens on is not known yet. */
+/**
+ * Whether other machines may connect there in plain text. The addresses of systemd's sockets are not known
+ * yet, so these count as open.
+ */
 function isOpen(at: Endpoint): boolean {
   return at.transport === 'systemd' || (at.transport === 'tcp' && !isLoopback(at.host));
 }

@@ -1,7 +1,7 @@
-/** Settings that cannot be: the message names them. */
+/** Options that are invalid, or contradict each other. The message names every mistake. */
 export class OptionError extends RangeError {
   override readonly name = 'OptionError';
-  /** One line for each of them. */
+  /** The mistakes, one line each. */
   readonly mistakes: readonly string[];
 
   constructor(mistakes: string | readonly string[]) {

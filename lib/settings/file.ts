@@ -5,12 +5,13 @@ import type { FileOfSettings, Resolved, Written } from './sources.ts';
 import { type Key, keys, settings, show } from './table.ts';
 
 /**
- * Reads settings from a file: YAML, of which JSON is a part, with the names of the options. The library is
- * there for the places of what is wrong. Throws an error of `readFirst` where the file cannot be read.
+ * Reads settings from a file of YAML, of which JSON is a part. Their names are those of the options. `yaml`
+ * is used because it gives the line and column of each mistake. The mistakes are returned; an error of
+ * `readFirst` is thrown where the file cannot be read.
  */
 export async function readConfig(path: string): Promise<FileOfSettings> {
   const text = readFirst(path).toString();
-  // Loaded by those who have a file: a start is quicker without.
+  // Loaded here: a program without a file starts faster.
   const { LineCounter, isMap, isScalar, isSeq, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
@@ -64,12 +65,12 @@ export async function readConfig(path: string): Promise<FileOfSettings> {
   return { given, mistakes, wrong };
 }
 
-/** A value as its author wrote it, without the quotes: what it means is up to the setting. */
+/** The text of a value, without quotes. Only its setting knows what the text means. */
 function written({ value, source }: Scalar): string {
   return typeof value === 'string' ? value : (source ?? String(value));
 }
 
-/** Settings as lines of such a file, each with where its value came from. */
+/** The settings as lines of such a file, each with the place of its value as a comment. */
 export async function showConfig({ values, places, hidden }: Resolved): Promise<string> {
   const { stringify } = await import('yaml');
   const lines = keys().map((key) => {

@@ -1,25 +1,26 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
-/** What stands where a file should be; the message names it. */
+/** A file that is not regular, too large, or always being changed. The message names it. */
 export class FileError extends Error {
   override readonly name = 'FileError';
 }
 
-/** MiB of the largest file that is read whole. */
-const MOST = 128;
+/** MiB of the largest regular file that is read. */
+const MAX_FILE_MIB = 128;
 
 /**
- * Reads a file without ever waiting for it: only a regular one, or a link to one. Throws Node's error where
- * it cannot be opened or read, and a `FileError` for a pipe, a folder or a device in its place.
+ * Reads a regular file, or a link to one, without ever waiting for it. Throws Node's error where the file
+ * cannot be opened or read. Throws a `FileError` for a file of more than `MAX_FILE_MIB`, and for a pipe, a
+ * folder or a device.
  */
 export function readRegular(path: string): Buffer {
-  // Without the flags a pipe would be waited for until somebody writes to it, and a terminal might become
-  // ours.
+  // Without `O_NONBLOCK`, opening a pipe waits until somebody writes to it. Without `O_NOCTTY`, a terminal
+  // may become the one that controls this process.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const found = fstatSync(file);
     if (!found.isFile()) throw new FileError(`${path}: not a regular file`);
-    if (found.size > MOST * 2 ** 20) throw new FileError(`${path}: larger than ${MOST} MiB`);
+    if (found.size > MAX_FILE_MIB * 2 ** 20) throw new FileError(`${path}: larger than ${MAX_FILE_MIB} MiB`);
     return readFileSync(file);
   } finally {
     closeSync(file);
@@ -27,16 +28,16 @@ export function readRegular(path: string): Buffer {
 }
 
 /**
- * The same, but where the program was handed the path, as `<(command)` and `/dev/stdin` are, it waits for all
- * of it.
+ * Reads a file for the first time. A path that names an open descriptor, as `/dev/stdin` and `<(command)` do,
+ * is read to its end, however long that takes. Any other file is read by `readRegular`. Throws as that does.
  */
 export function readFirst(path: string): Buffer {
-  const descriptor = handed(path);
+  const descriptor = descriptorOf(path);
   return descriptor === undefined ? readRegular(path) : readFileSync(descriptor);
 }
 
-/** The descriptor of which `path` is another name. */
-function handed(path: string): number | undefined {
+/** The descriptor that `path` names; `undefined` for the path of a file. */
+function descriptorOf(path: string): number | undefined {
   if (path === '/dev/stdin') return 0;
   const digits = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path)?.[1];
   return digits === undefined ? undefined : Number(digits);

@@ -2,24 +2,27 @@ import * as v from 'valibot';
 import { ENDPOINT_FORMS, parseAddress, parseEndpoint } from '../protocol/endpoint.ts';
 import { endpointProblem } from './socket-path.ts';
 
-/** What an operator writes: a text, a switch, or several texts. */
+/** A value as an operator writes it: a text, a switch, or several texts. */
 export type WrittenValue = string | boolean | readonly string[];
 
-/** What a setting can be, and how it is written. Times are ms here, and seconds for the operator. */
+/** A kind of value: how it is checked, read and shown. A time is ms as a value, and seconds as a text. */
 export interface Kind<T> {
-  /** What stands for a value in the help text; empty for a switch. */
+  /** The stand-in for a value in the help text; empty for a switch. */
   readonly placeholder: string;
-  /** What is wrong with a value, if anything. */
+  /** Returns the problem of a value; `undefined` for a valid one. */
   readonly check: (value: unknown) => string | undefined;
-  /** The value that is meant by what was written, and what is wrong with it, if anything. */
+  /** Returns the value that was written, and its problem; that is `undefined` for a valid one. */
   readonly read: (written: WrittenValue) => readonly [unknown, string | undefined];
+  /** Returns the text of a valid value. */
   readonly show: (value: T) => string;
 }
 
 /**
- * @param must what is said of a value that cannot be, unless its schema says more
- * @param values takes the values that there can be
- * @param texts takes what an operator writes, and makes a value of it
+ * Makes a kind of value.
+ *
+ * @param must what a value must be, said of one that is not; a schema may have a message of its own
+ * @param values the schema of values
+ * @param texts the schema of texts, which makes values of them
  */
 function kind<T>(
   must: string,
@@ -40,7 +43,7 @@ function kind<T>(
   };
 }
 
-/** Takes texts of that form, and makes numbers of them. */
+/** The schema of texts of a form, which `read` makes numbers of. */
 function numeral(form: RegExp, read: (text: string) => number) {
   return v.pipe(v.string(), v.regex(form), v.transform(read));
 }
@@ -49,18 +52,18 @@ function integer(least: number, most: number) {
   return v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 }
 
-const FILLED = v.pipe(v.string(), v.nonEmpty());
+const NON_EMPTY = v.pipe(v.string(), v.nonEmpty());
 
 export function text(placeholder: string): Kind<string> {
-  return kind('a text that is not empty', placeholder, FILLED, FILLED);
+  return kind('a text that is not empty', placeholder, NON_EMPTY, NON_EMPTY);
 }
 
-/** A file that there need not be. */
+/** The name of a file; `undefined` where none is given. */
 export const file: Kind<string | undefined> = kind(
   'the name of a file',
   '<file>',
-  v.optional(FILLED),
-  FILLED,
+  v.optional(NON_EMPTY),
+  NON_EMPTY,
   (value = 'none') => value,
 );
 
@@ -75,13 +78,17 @@ export function whole(least: number, most: number, placeholder: string): Kind<nu
   return kind(`a whole number from ${least} to ${most}`, placeholder, values, texts);
 }
 
-/** setTimeout's limit. */
-const MAX_MS = 2 ** 31 - 1;
+/** ms of the longest time-out that `setTimeout` takes. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** @param least ms */
+/**
+ * A time.
+ *
+ * @param least ms of the shortest
+ */
 export function seconds(least = 0): Kind<number> {
-  const must = `a time from ${least / 1000} to ${Math.floor(MAX_MS / 1000)} s`;
-  const values = v.pipe(v.number(), v.minValue(least), v.maxValue(MAX_MS));
+  const must = `a time from ${least / 1000} to ${Math.floor(MAX_TIMEOUT_MS / 1000)} s`;
+  const values = v.pipe(v.number(), v.minValue(least), v.maxValue(MAX_TIMEOUT_MS));
   const read = numeral(/^\d+(\.\d+)?$/, (text) => Math.round(Number(text) * 1000));
   return kind(must, '<seconds>', values, v.pipe(read, values), (value) => String(value / 1000));
 }
@@ -89,7 +96,7 @@ export function seconds(least = 0): Kind<number> {
 const MODE = integer(0, 0o777);
 const OCTAL = numeral(/^[0-7]+$/, (text) => parseInt(text, 8));
 
-/** Permissions, written as for `chmod`. */
+/** Permissions of a file, written as for `chmod`. */
 export const mode = kind('an octal number up to 777', '<octal>', MODE, v.pipe(OCTAL, MODE), (value) =>
   value.toString(8),
 );
@@ -109,7 +116,7 @@ const ENDPOINT = v.rawCheck<string>(({ dataset, addIssue }) => {
 const ENDPOINTS = v.pipe(v.array(v.pipe(v.string(), ENDPOINT)), v.readonly());
 const LIST = v.transform((text: string) => text.split(/[\s,]+/).filter((one) => one !== ''));
 
-/** Given once for each endpoint; in the environment separated by commas or blanks. */
+/** Several endpoints. A single text has commas or blanks between them. */
 export const endpoints: Kind<readonly string[]> = kind(
   ENDPOINT_FORMS,
   '<endpoint>',
@@ -121,7 +128,7 @@ export const endpoints: Kind<readonly string[]> = kind(
 const ADDRESS = v.check((text: string) => text === '' || parseAddress(text) !== undefined);
 const NO_OR_ADDRESS = v.pipe(v.string(), ADDRESS);
 
-/** An address that there need not be. */
+/** An address; empty where none is given. */
 export const address = kind(
   '<address>:<port> or <port>',
   '<address>',

@@ -1,23 +1,21 @@
 import type { Key } from './table.ts';
 
-/** How a setting is called where an operator gives it. */
-
-/** `drain-timeout`, in the file */
+/** The name of a setting in the file: `drain-timeout`. */
 export function nameOf(key: Key): string {
   return words(key).join('-');
 }
 
-/** `--drain-timeout` */
+/** The option of a setting: `--drain-timeout`. */
 export function flagOf(key: Key): string {
   return `--${nameOf(key)}`;
 }
 
-/** `--no-plain`, which switches it off. */
+/** The option that switches a setting off: `--no-plain`. */
 export function counterflagOf(key: Key): string {
   return `--no-${nameOf(key)}`;
 }
 
-/** `A_CHAT_DRAIN_TIMEOUT` */
+/** The variable of a setting: `A_CHAT_DRAIN_TIMEOUT`. */
 export function variableOf(key: Key): string {
   return ['A_CHAT', ...words(key)].join('_').toUpperCase();
 }

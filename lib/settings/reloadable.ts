@@ -1,19 +1,20 @@
 import { BehaviorSubject, NEVER, type Observable, type Subscription } from 'rxjs';
 import type { ServerEvent } from '../model/server-events.ts';
 
-/** How something is kept as its file is. */
+/** The occasions to read files again, and what is told of them. */
 export interface Upkeep<T> {
-  /** Each value has it read again. */
+  /** Each value has the files read again. */
   readonly reload$: Observable<unknown>;
-  /** Each value has its doubts told again. */
+  /** Each value has the doubts told again. */
   readonly doubt$?: Observable<unknown>;
+  /** Returns the doubts about a value, one line each. */
   readonly doubtsAbout: (value: T) => readonly string[];
   readonly tell: (event: ServerEvent) => void;
 }
 
 type ReloadedFiles = Extract<ServerEvent, { type: 'reloaded' }>['what'];
 
-/** What was read from a file, and can be read again: if that fails it stays as it was. */
+/** A value from files that can be read again. Where that fails, the value stays as it was. */
 export class Reloadable<T> {
   readonly #what: ReloadedFiles;
   readonly #load: (before: T | undefined) => T;
@@ -21,9 +22,11 @@ export class Reloadable<T> {
   readonly #values: BehaviorSubject<T>;
 
   /**
-   * @param what how events name it
-   * @param load reads it, beside what it was before, if it was; an error of the first time is thrown on
-   * @param count how many there are of them, if they are counted
+   * Reads the files for the first time. Throws an error of `load`.
+   *
+   * @param what the name of the files in events
+   * @param load reads the files; `before` is the value so far, and `undefined` the first time
+   * @param count returns the number of entries of a value; `undefined` where entries are not counted
    */
   constructor(
     what: ReloadedFiles,
@@ -40,15 +43,15 @@ export class Reloadable<T> {
     return this.#values.value;
   }
 
-  /** As it is, and as it is after each time that it could be read again. */
+  /** The value now, and the value after each successful reload. */
   get value$(): Observable<T> {
     return this.#values;
   }
 
   /**
-   * Reads it again whenever it is to be, and tells how that went; tells too what is doubtful about it, at the
-   * start and after each time. It is to go on for as long as the server lives: a signal that nobody listens
-   * to ends the program.
+   * Reads the files again at each value of `reload$`, and tells the outcome. The doubts about the value are
+   * told at the start, at each value of `doubt$`, and after each reload. The subscription has to last as long
+   * as the server: a signal that nobody listens to ends the program.
    */
   keep({ reload$, doubt$ = NEVER, doubtsAbout, tell }: Upkeep<T>): Subscription {
     const doubt = () => {
@@ -65,7 +68,7 @@ export class Reloadable<T> {
     return life;
   }
 
-  /** Reads it again; the answer says how that went. */
+  /** Reads the files again. Returns the event that tells the outcome. */
   reload(): ServerEvent {
     try {
       this.#values.next(this.#load(this.value));

@@ -5,39 +5,39 @@ import type { WrittenValue } from './kinds.ts';
 import { counterflagOf, flagOf, nameOf, variableOf } from './option-names.ts';
 import { type Key, type Settings, keys, settings } from './table.ts';
 
-/** A value as an operator wrote it, and where: `--port`, `A_CHAT_PORT`, or a place in a file. */
+/** A value as an operator wrote it, and its place: `--port`, `A_CHAT_PORT`, or a position in a file. */
 export interface Written {
   readonly value: WrittenValue;
   readonly place: string;
 }
 
-/** Options of the command line, as they were written. */
+/** The options of the command line, as they were written. */
 export type Options = Readonly<Record<string, WrittenValue | undefined>>;
 
-/** What a file of settings says, and what is wrong with it; each with its place, `a-chat.yaml:3:7`. */
+/** The settings and the mistakes of a file, each with its place: `a-chat.yaml:3:7`. */
 export interface FileOfSettings {
   readonly given: ReadonlyMap<Key, Written>;
   readonly mistakes: readonly string[];
-  /** Settings that it has, but that cannot be. */
+  /** The settings whose value in the file is invalid. */
   readonly wrong: ReadonlySet<Key>;
 }
 
 export const NO_FILE: FileOfSettings = { given: new Map(), mistakes: [], wrong: new Set() };
 
-/** All settings, and where each came from that is not a default. */
+/** All settings, and the places of those that are not defaults. */
 export interface Resolved {
   readonly values: Settings;
   readonly places: ReadonlyMap<Key, string>;
-  /** What has no effect, as something else stands in its place. */
+  /** The settings without effect: others stand in their place. */
   readonly hidden: ReadonlySet<Key>;
-  /** What was passed over, and why, one line each. */
+  /** Variables that are ignored, and why, one line each. */
   readonly notes: readonly string[];
 }
 
 /**
- * What an operator wrote, as settings: an option wins over the environment (`A_CHAT_PORT` for `--port`), that
- * over the file, that over the default. An empty variable counts as unset. Throws an `OptionError` that names
- * every mistake, those of the file included.
+ * Makes settings of what an operator wrote. An option wins over the environment (`A_CHAT_PORT` for `--port`),
+ * the environment over the file, and the file over the default. An empty variable counts as unset. Throws an
+ * `OptionError` that names every mistake, those of the file included.
  */
 export function resolveSettings(options: Options, environment: Environment, file = NO_FILE): Resolved {
   const sources = sourcesOf(options, environment, file);
@@ -53,8 +53,8 @@ export function resolveSettings(options: Options, environment: Environment, file
 }
 
 /**
- * Some of the settings, for themselves: the others are not looked at, nor how they go together. Otherwise as
- * `resolveSettings`.
+ * Makes some of the settings, as `resolveSettings` makes all. Contradictions are not looked for, and mistakes
+ * in the other settings only in the file.
  */
 export function readSettings<K extends Key>(
   wanted: readonly K[],
@@ -70,7 +70,7 @@ export function readSettings<K extends Key>(
 
 type Source = (key: Key) => Written | undefined;
 
-/** The strongest first. */
+/** The sources of settings, the strongest first. */
 function sourcesOf(options: Options, environment: Environment, file: FileOfSettings): readonly Source[] {
   const written = (value: WrittenValue | undefined, place: string) =>
     value === undefined ? undefined : { value, place };
@@ -81,7 +81,7 @@ function sourcesOf(options: Options, environment: Environment, file: FileOfSetti
   ];
 }
 
-/** The values of settings, where they came from, and what is wrong with them. */
+/** The values of settings, with their places and mistakes. `wrong` has the settings that are invalid. */
 function valuesOf<K extends Key>(
   wanted: readonly K[],
   sources: readonly Source[],
@@ -105,6 +105,7 @@ function valuesOf<K extends Key>(
   return { values: values as Pick<Settings, K>, places, mistakes, wrong };
 }
 
+/** The value of a setting in the strongest source that has one. */
 function strongest(key: Key, sources: readonly Source[]): Written | undefined {
   for (const source of sources) {
     const written = source(key);
@@ -114,9 +115,9 @@ function strongest(key: Key, sources: readonly Source[]): Written | undefined {
 }
 
 /**
- * `host` and `port` are the short form of `listen`: the one that comes from the stronger source hides the
- * other. Both from one source are a mistake, but for the environment, where some of it may be somebody
- * else's.
+ * Finds the settings without effect. `host` and `port` are the short form of `listen`: the form in the
+ * stronger source hides the other. Both forms in one source are a mistake, except in the environment, where a
+ * variable may have been set for another program.
  */
 function hiddenIn(sources: readonly Source[]): { hidden: ReadonlySet<Key>; mistakes: readonly string[] } {
   const short: readonly Key[] = ['host', 'port'];
@@ -133,7 +134,7 @@ function hiddenIn(sources: readonly Source[]): { hidden: ReadonlySet<Key>; mista
   return { hidden: new Set(), mistakes: [] };
 }
 
-/** What a mistake is about, with its place: `--guests`, or `a-chat.yaml:3:7 guests`. */
+/** The subject of a mistake, with its place: `--guests`, or `a-chat.yaml:3:7 guests`. */
 function subject(key: Key, place: string | undefined): string {
   if (place === undefined) return nameOf(key);
   return place === flagOf(key) || place === variableOf(key) ? place : `${place} ${nameOf(key)}`;

@@ -1,10 +1,13 @@
 import { type Kind, address, choice, endpoints, file, flag, mode, seconds, text, whole } from './kinds.ts';
 import { ENDPOINT_FORMS } from '../protocol/endpoint.ts';
 
-/** What a setting can be, its default, what it means, and the heading that the help has it under. */
+/** A setting of the server or the program. */
 export interface Setting<T> extends Kind<T> {
+  /** The default. */
   readonly value: T;
+  /** The meaning, for the help text. */
   readonly help: string;
+  /** The heading in the help text. */
   readonly group: string;
 }
 
@@ -24,7 +27,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** Settings of the server, also of one inside another program. Times are ms. */
+/** Settings of the server. A program that embeds the server has them too. Times are ms. */
 const server = {
   ...under('Listening:', {
     host: setting(text('<address>'), '127.0.0.1', 'address to listen on'),
@@ -124,7 +127,7 @@ export function keys(): Key[] {
   return Object.keys(settings) as Key[];
 }
 
-/** A value of that setting as an operator would write it. */
+/** The text of a setting's value. */
 export function show<K extends Key>(key: K, value: Settings[K]): string {
   // The compiler does not see that a setting and its value belong together.
   const { show } = settings[key] as unknown as Setting<Settings[K]>;

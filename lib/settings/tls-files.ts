@@ -3,33 +3,33 @@ import { type SecureContextOptions, createSecureContext } from 'node:tls';
 import { readFirst } from './files.ts';
 import { OptionError } from './error.ts';
 
-/**
- * Files of PEM: the certificate that one shows and its key, as a server always does and a client where it is
- * asked to, and the signers that one's peers are held to.
- */
+/** PEM files of one side of TLS. A server always shows a certificate, a client only where it is asked to. */
 export interface CredentialFiles {
+  /** The certificate to show, with those that vouch for it. */
   readonly tlsCert?: string | undefined;
+  /** The private key of that certificate. */
   readonly tlsKey?: string | undefined;
+  /** The signers that the certificates of peers must have. */
   readonly tlsCa?: string | undefined;
 }
 
-/** What one shows of oneself, and what one holds one's peers to. */
+/** The content of the files, and the options of TLS that go with it. */
 export interface Credentials extends SecureContextOptions {
   readonly cert?: Buffer | undefined;
   readonly ca?: Buffer | undefined;
 }
 
-/** Where the certificates in a file begin. */
-const BEGINNINGS = /(?=-----BEGIN [A-Z0-9 ]*CERTIFICATE-----)/;
+/** The places in a file where a certificate begins. */
+const CERTIFICATE_START = /(?=-----BEGIN [A-Z0-9 ]*CERTIFICATE-----)/;
 
-/** A key that is kept under a passphrase, in either of two forms. */
-const ENCRYPTED = /^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)/m;
+/** The beginning of a key with a passphrase, in either of two forms. */
+const ENCRYPTED_KEY = /^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)/m;
 
 /**
- * Reads the files. Throws an error of `read` for one that cannot be read, and an `OptionError` for one that
- * cannot be used.
+ * Reads the files. Throws an error of `read` for a file that cannot be read, and an `OptionError` for one
+ * that cannot be used.
  *
- * @param read gives the bytes of a file
+ * @param read returns the bytes of a file
  */
 export function readCredentials({ tlsCert, tlsKey, tlsCa }: CredentialFiles, read = readFirst): Credentials {
   const cert = tlsCert === undefined ? undefined : readCertificates(tlsCert, read);
@@ -37,16 +37,20 @@ export function readCredentials({ tlsCert, tlsKey, tlsCa }: CredentialFiles, rea
   const key = tlsKey === undefined ? undefined : read(tlsKey);
   if (tlsCert !== undefined && tlsKey !== undefined && cert !== undefined && key !== undefined)
     checkPair(tlsCert, cert, tlsKey, key);
-  // A peer of TLS 1.2 that asked for one new handshake after the other would cost much more than it pays.
-  // Node's own switch for that, `disableRenegotiation`, tells of it and lets it happen.
+  // A peer of TLS 1.2 may ask for one new handshake after the other. Each costs this side much more than the
+  // peer. Node's own `disableRenegotiation` reports them, but does not prevent them.
   const secureOptions = constants.SSL_OP_NO_RENEGOTIATION;
   const credentials: Credentials = { minVersion: 'TLSv1.2', secureOptions, cert, key, ca };
-  // The files stand for themselves by now: what is left is that OpenSSL holds one for too weak.
+  // The checks above find most mistakes. OpenSSL may still hold a key or a certificate for too weak.
   check(`${tlsKey ?? tlsCa ?? ''}: cannot be used`, () => createSecureContext(credentials));
   return credentials;
 }
 
-/** What is doubtful about the certificates that were read from those files, at a time in ms since 1970. */
+/**
+ * The doubts about certificates, one line each: expired, or not valid yet.
+ *
+ * @param now ms since 1970
+ */
 export function doubtsAbout(
   { tlsCert, tlsCa }: CredentialFiles,
   { cert, ca }: Credentials,
@@ -61,7 +65,7 @@ export function doubtsAbout(
       bytes === undefined ? [] : certificatesIn(bytes).map((pem) => new X509Certificate(pem));
     return certificates.flatMap(({ subject, serialNumber, validFrom, validTo }) => {
       const [from, to] = [new Date(validFrom), new Date(validTo)];
-      // One without a subject has none, whatever the type says.
+      // The subject of a certificate may be `undefined`, whatever the type says.
       const whose = (subject as string | undefined)?.replaceAll('\n', ', ') ?? serialNumber;
       const what = `${path}: the certificate ${whose}`;
       if (to.getTime() < now) return [`${what} expired on ${to.toISOString()}`];
@@ -71,8 +75,8 @@ export function doubtsAbout(
 }
 
 /**
- * Each of them is looked at: OpenSSL would take a file for a shorter one that ends where it does not
- * understand it.
+ * Reads certificates, and checks each. OpenSSL would read a file up to the first certificate that it does not
+ * understand, and ignore the rest.
  */
 function readCertificates(path: string, read: typeof readFirst): Buffer {
   const bytes = read(path);
@@ -80,15 +84,15 @@ function readCertificates(path: string, read: typeof readFirst): Buffer {
   return bytes;
 }
 
-/** At least one text, which need not be one of a certificate. */
+/** The texts of the certificates in a file. A file without any is one text, which is no certificate. */
 function certificatesIn(bytes: Buffer): readonly string[] {
-  const texts = bytes.toString('latin1').split(BEGINNINGS);
-  // What stands before the first is a comment.
+  const texts = bytes.toString('latin1').split(CERTIFICATE_START);
+  // Text before the first certificate is a comment.
   const certificates = texts.filter((text) => text.startsWith('-----BEGIN'));
   return certificates.length > 0 ? certificates : texts;
 }
 
-/** OpenSSL says the same of them in words that nobody understands. */
+/** Checks that a key is that of the first certificate. OpenSSL's own messages for a mismatch are obscure. */
 function checkPair(certPath: string, cert: Buffer, keyPath: string, key: Buffer): void {
   const own = keyOf(keyPath, key);
   const [first, ...others] = certificatesIn(cert).map((pem) => new X509Certificate(pem));
@@ -102,7 +106,7 @@ function keyOf(path: string, pem: Buffer): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (failure) {
-    const problem = ENCRYPTED.test(pem.toString('latin1'))
+    const problem = ENCRYPTED_KEY.test(pem.toString('latin1'))
       ? 'the key has a passphrase, and one without is needed'
       : `no private key: ${reasonOf(failure)}`;
     throw new OptionError(`${path}: ${problem}`);

@@ -50,9 +50,9 @@ describe('wrong logins', () => {
   });
 });
 
-describe('a limiter', () => {
+describe('a limit of tasks', () => {
   it('runs so many tasks at a time, in order, and spares what nobody waits for any more', async () => {
-    const limiter = new TaskLimit(2, 3);
+    const limit = new TaskLimit(2, 3);
     const begun: number[] = [];
     const results: number[] = [];
     const gates = Array.from({ length: 5 }, () => new Subject<void>());
@@ -62,15 +62,15 @@ describe('a limiter', () => {
       return index;
     };
     const running = gates.map((_gate, index) =>
-      limiter.run(task(index)).subscribe((result) => results.push(result)),
+      limit.run(task(index)).subscribe((result) => results.push(result)),
     );
     expect(begun).toEqual([0, 1]);
-    expect(limiter.full).toBe(true);
+    expect(limit.full).toBe(true);
 
     running[2]?.unsubscribe();
     gates[0]?.complete();
     await new Promise(setImmediate);
-    expect([begun, results, limiter.full]).toEqual([[0, 1, 3], [0], false]);
+    expect([begun, results, limit.full]).toEqual([[0, 1, 3], [0], false]);
     for (const gate of gates) gate.complete();
     await new Promise(setImmediate);
     gates[4]?.complete();
@@ -79,11 +79,11 @@ describe('a limiter', () => {
   });
 
   it('tells whoever asked of a task that failed, and goes on', async () => {
-    const limiter = new TaskLimit(1, 1);
+    const limit = new TaskLimit(1, 1);
     const failure = new Error('out of memory');
     const heard: unknown[] = [];
-    limiter.run(() => Promise.reject(failure)).subscribe({ error: (one: unknown) => heard.push(one) });
-    limiter.run(() => Promise.resolve('next')).subscribe((one) => heard.push(one));
+    limit.run(() => Promise.reject(failure)).subscribe({ error: (one: unknown) => heard.push(one) });
+    limit.run(() => Promise.resolve('next')).subscribe((one) => heard.push(one));
     await new Promise(setImmediate);
     expect(heard).toEqual([failure, 'next']);
   });

@@ -7,20 +7,20 @@ afterEach(() => jest.useRealTimers());
 type Told = [kind: string, place: string | undefined, sum: Sum<'lost'>];
 
 /**
- * A crowd with what it said, and a way to tell it of `count` of a kind from a place, each of which lost
- * `lost`.
+ * A flood with the sums that it told, and a way to tell it `count` lines of a kind from a place, each of
+ * which lost `lost`. That returns the number of lines logged.
  */
-function crowdOf() {
+function makeFlood() {
   const sums: Told[] = [];
-  const crowd = new LogFlood<'lost'>((...told) => sums.push(told));
+  const flood = new LogFlood<'lost'>((...told) => sums.push(told));
   const tell = (kind: string, place: string, count: number, lost = 0) =>
-    Array.from({ length: count }, () => crowd.hasRoom(kind, place, { lost })).filter(Boolean).length;
-  return { crowd, sums, tell };
+    Array.from({ length: count }, () => flood.hasRoom(kind, place, { lost })).filter(Boolean).length;
+  return { flood, sums, tell };
 }
 
-describe('a crowd', () => {
+describe('a flood', () => {
   test('of one place is told ten a second, then as a sum, and from the start again', () => {
-    const { sums, tell } = crowdOf();
+    const { sums, tell } = makeFlood();
     expect(tell('a', 'here', 25, 2)).toBe(10);
     expect(tell('b', 'here', 10)).toBe(10);
     expect(tell('a', 'there', 10)).toBe(10);
@@ -33,15 +33,15 @@ describe('a crowd', () => {
   });
 
   test('of many places is told a hundred a second, and the rest as one sum', () => {
-    const { sums, tell } = crowdOf();
+    const { sums, tell } = makeFlood();
     const places = Array.from({ length: 5000 }, (_, index) => `place ${index}`);
     expect(places.reduce((sum, place) => sum + tell('a', place, 3, 1), 0)).toBe(100);
     jest.advanceTimersByTime(1000);
     expect(sums).toEqual([['a', undefined, { count: 14_900, counts: { lost: 14_900 } }]]);
   });
 
-  test('has few sums, whoever is in it', () => {
-    const { sums, tell } = crowdOf();
+  test('has few sums, however many places it has', () => {
+    const { sums, tell } = makeFlood();
     for (let place = 0; place < 5000; place += 1) tell('a', `place ${place}`, 20, 1);
     jest.advanceTimersByTime(1000);
     expect(sums).toHaveLength(11);
@@ -50,9 +50,9 @@ describe('a crowd', () => {
   });
 
   test('is summed up at once when there is no more time, and not again', () => {
-    const { crowd, sums, tell } = crowdOf();
+    const { flood, sums, tell } = makeFlood();
     tell('a', 'here', 11);
-    crowd.flush();
+    flood.flush();
     expect(sums).toEqual([['a', 'here', { count: 1, counts: { lost: 0 } }]]);
     jest.advanceTimersByTime(500);
     tell('a', 'here', 12);

@@ -32,12 +32,12 @@ interface Options {
   readonly takes?: number;
   /** ms that each of them takes. */
   readonly cost?: number;
-  /** Where all inlets of a test tell what they let in. */
+  /** Where all gates of a test tell what they let in. */
   readonly log?: string[];
 }
 
-/** An inlet, and what it let in: a line is a word. */
-function inlet({
+/** A gate, and the lines that it let in. */
+function makeGate({
   share = new TurnShare(SHARE, 0),
   rate,
   takes = Infinity,
@@ -45,8 +45,8 @@ function inlet({
   log = [],
 }: Options = {}) {
   const session = new Session(new PassThrough(), { through: 'test' });
-  const throttle = rate === undefined ? undefined : new LineRate(session, rate);
-  const made = new InputGate(session, throttle, share, {
+  const lineRate = rate === undefined ? undefined : new LineRate(session, rate);
+  const gate = new InputGate(session, lineRate, share, {
     pass: (piece) => {
       if (piece === overlong) {
         log.push('overlong');
@@ -57,11 +57,11 @@ function inlet({
       log.push(...taken);
       now += cost * taken.length;
       const rest = lines.slice(takes);
-      if (rest.length > 0) made.takeBack(Buffer.from(rest.map((line) => `${line}\n`).join('')));
+      if (rest.length > 0) gate.takeBack(Buffer.from(rest.map((line) => `${line}\n`).join('')));
     },
     finish: (reason) => {
       log.push(`end ${reason}`);
-      made.close();
+      gate.close();
       session.discard();
     },
   });
@@ -69,13 +69,13 @@ function inlet({
     ...NO_INTAKE,
     resume: () => {
       // As a reader does: nothing is let in while an event is handled.
-      queueMicrotask(made.resume.bind(made));
+      queueMicrotask(gate.resume.bind(gate));
     },
   });
   const push = (text: string) => {
-    made.push(Buffer.from(text));
+    gate.push(Buffer.from(text));
   };
-  return { session, inlet: made, log, push };
+  return { session, gate, log, push };
 }
 
 /** Whether the socket is read. */
@@ -83,24 +83,24 @@ const isRead = ({ socket }: Session) => !socket.isPaused();
 
 describe('what is let in', () => {
   test('is what comes, at once, and the end after all of it', () => {
-    const { inlet: made, log, push } = inlet();
+    const { gate, log, push } = makeGate();
     push('a\nb\n');
-    made.push(overlong);
+    gate.push(overlong);
     push('c\n');
-    made.end('eof');
+    gate.end('eof');
     expect(log).toEqual(['a', 'b', 'overlong', 'c', 'end eof']);
-    expect(made.waiting).toBe(0);
+    expect(gate.waiting).toBe(0);
   });
 
   test('that is given back comes again in later turns, before what came after it', async () => {
-    const { session, inlet: made, log, push } = inlet({ takes: 2 });
+    const { session, gate, log, push } = makeGate({ takes: 2 });
     push('a\nb\nc\nd\ne\n');
     push('f\n');
-    made.push(overlong);
-    made.end('eof');
+    gate.push(overlong);
+    gate.end('eof');
     expect(log).toEqual(['a', 'b']);
     // Six bytes of lines, two more, and one for the line that was too long.
-    expect(made.waiting).toBe(9);
+    expect(gate.waiting).toBe(9);
     expect(isRead(session)).toBe(false);
     await nextTurn();
     expect(log).toEqual(['a', 'b', 'c', 'd']);
@@ -112,40 +112,40 @@ describe('what is let in', () => {
   });
 
   test('is nothing while its session is held', async () => {
-    const { session, inlet: made, log, push } = inlet();
+    const { session, gate, log, push } = makeGate();
     session.hold();
     push('a\n');
     push('b\n');
-    made.end('eof');
+    gate.end('eof');
     expect(log).toEqual([]);
-    expect(made.waiting).toBe(4);
+    expect(gate.waiting).toBe(4);
     session.release();
     await nextTurn();
     expect(log).toEqual(['a', 'b', 'end eof']);
   });
 
   test('is no more than was read, where the connection breaks while its session is held', async () => {
-    const { session, inlet: made, log, push } = inlet();
+    const { session, gate, log, push } = makeGate();
     push('a\n');
     session.hold();
     push('b\n');
-    made.end('reset');
-    expect(made.waiting).toBe(0);
+    gate.end('reset');
+    expect(gate.waiting).toBe(0);
     session.release();
     await nextTurn();
     expect(log).toEqual(['a', 'end reset']);
   });
 
   test('is all that was read, where it breaks while a later turn is waited for', async () => {
-    const { inlet: made, log, push } = inlet({ takes: 1 });
+    const { gate, log, push } = makeGate({ takes: 1 });
     push('a\nb\n');
-    made.end('reset');
+    gate.end('reset');
     await nextTurn();
     expect(log).toEqual(['a', 'b', 'end reset']);
   });
 
   test('waits for its session to be let go, though its turn comes while that is held', async () => {
-    const { session, log, push } = inlet({ takes: 1 });
+    const { session, log, push } = makeGate({ takes: 1 });
     push('a\nb\n');
     session.hold();
     await nextTurn();
@@ -159,9 +159,9 @@ describe('what is let in', () => {
   });
 
   test('is nothing any more when it is closed, though a turn was waited for', async () => {
-    const { session, inlet: made, log, push } = inlet({ takes: 1 });
+    const { session, gate, log, push } = makeGate({ takes: 1 });
     push('a\nb\n');
-    made.close();
+    gate.close();
     await nextTurn();
     await nextTurn();
     expect(log).toEqual(['a']);
@@ -169,9 +169,9 @@ describe('what is let in', () => {
   });
 
   test('can be given back by who looked at it later, before what waits', async () => {
-    const { inlet: made, log, push } = inlet({ takes: 2 });
+    const { gate, log, push } = makeGate({ takes: 2 });
     push('e\n');
-    made.takeBack(Buffer.from('a\nb\nc\n'));
+    gate.takeBack(Buffer.from('a\nb\nc\n'));
     push('f\n');
     expect(log).toEqual(['e']);
     await nextTurn();
@@ -181,20 +181,20 @@ describe('what is let in', () => {
   });
 
   test('goes in piece by piece where that is asked for, though its session is held', () => {
-    const { session, inlet: made, log, push } = inlet({ takes: 1 });
+    const { session, gate, log, push } = makeGate({ takes: 1 });
     session.hold();
     push('a\nb\n');
-    made.letIn();
+    gate.letIn();
     expect(log).toEqual(['a']);
-    made.letIn();
-    made.letIn();
+    gate.letIn();
+    gate.letIn();
     expect(log).toEqual(['a', 'b']);
   });
 });
 
 describe('the rate of a session', () => {
   test('is not used up a second time by what is given back', async () => {
-    const { session, log, push } = inlet({ rate: 10, takes: 1 });
+    const { session, log, push } = makeGate({ rate: 10, takes: 1 });
     push('a\nb\nc\nd\n');
     for (let turn = 0; turn < 5; turn += 1) await nextTurn();
     push('e\nf\ng\nh\ni\n');
@@ -207,10 +207,10 @@ describe('the rate of a session', () => {
   });
 
   test('counts no more when nothing more is read', async () => {
-    const { session, inlet: made, log, push } = inlet({ rate: 1 });
+    const { session, gate, log, push } = makeGate({ rate: 1 });
     push('a\nb\nc\n');
     expect(log).toEqual(['a']);
-    made.stop();
+    gate.stop();
     await nextTurn();
     expect(session.held).toBe(false);
     expect(log).toEqual(['a', 'b', 'c']);
@@ -221,7 +221,7 @@ describe('a turn of the event loop', () => {
   test('is shared: who finds it used up has the next one', async () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
-    const [one, other] = [inlet({ share, log, cost: OVERDRAFT }), inlet({ share, log })];
+    const [one, other] = [makeGate({ share, log, cost: OVERDRAFT }), makeGate({ share, log })];
     one.push('a\n');
     other.push('b\n');
     expect(log).toEqual(['a']);
@@ -235,8 +235,8 @@ describe('a turn of the event loop', () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     const long = 'x'.repeat(2000);
-    const busy = inlet({ share, log, takes: 1, cost: OVERDRAFT });
-    const [late, small] = [inlet({ share, log }), inlet({ share, log })];
+    const busy = makeGate({ share, log, takes: 1, cost: OVERDRAFT });
+    const [late, small] = [makeGate({ share, log }), makeGate({ share, log })];
     busy.push('busy\nbusy again\n');
     late.push(`${long}\n`);
     small.push('small\n');
@@ -248,7 +248,7 @@ describe('a turn of the event loop', () => {
   test('that is used up by the first leaves the others in their order for the next ones', async () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
-    const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...inlet({ share, log, cost: OVERDRAFT }) }));
+    const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, ...makeGate({ share, log, cost: OVERDRAFT }) }));
     for (const { name, push } of all) push(`${name}\n`);
     const seen: number[] = [];
     for (let turn = 0; turn < 4; turn += 1) {
@@ -263,7 +263,7 @@ describe('a turn of the event loop', () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
     for (const name of ['a', 'b']) {
-      const { push } = inlet({ share, log, takes: 1, cost: OVERDRAFT });
+      const { push } = makeGate({ share, log, takes: 1, cost: OVERDRAFT });
       push(`${name}1\n${name}2\n${name}3\n`);
     }
     for (let turn = 0; turn < 6; turn += 1) await nextTurn();
@@ -285,7 +285,7 @@ describe('a turn of the event loop', () => {
   test('that has had its share lets in what was read, and has nothing more read', async () => {
     const share = new TurnShare(SHARE, 0);
     const log: string[] = [];
-    const [one, other] = [inlet({ share, log, cost: SHARE }), inlet({ share, log })];
+    const [one, other] = [makeGate({ share, log, cost: SHARE }), makeGate({ share, log })];
     one.push('a\n');
     other.push('b\n');
     expect(log).toEqual(['a', 'b']);
